@@ -1,0 +1,64 @@
+"""Who may have an account, and how sessions and passwords behave."""
+
+from typing import Annotated, Literal
+
+from myelin.config.sections.section import Kibibytes, Milliseconds, Positive, Section, about
+
+
+class Registration(Section, frozen=True, kw_only=True):
+    """Who may make an account."""
+
+    mode: Annotated[
+        Literal["open", "token", "closed"],
+        about("open: anybody; token: who has a registration token; closed: only `myelin user create`."),
+    ] = "closed"
+    reserved_usernames: Annotated[
+        tuple[str, ...], about("Names (without @ and server) that nobody can register; `myelin user create` can.")
+    ] = ("abuse", "admin", "administrator", "hostmaster", "postmaster", "root", "security", "server", "webmaster")
+
+
+class Passwords(Section, frozen=True, kw_only=True):
+    """How strong passwords must be, and how much work it is to guess them from a stolen database."""
+
+    min_length: Annotated[Positive, about("The fewest characters.", le=512)] = 8
+    min_score: Annotated[
+        int,
+        about("The least strength by zxcvbn: 0 anything, 1 too guessable, 2 fair, 3 good, 4 very good.", ge=0, le=4),
+    ] = 2
+    argon2_time_cost: Annotated[Positive, about("Argon2id: passes over the memory.", le=100)] = 2
+    argon2_memory_kib: Annotated[Kibibytes, about("Argon2id: memory for one hash, in KiB.")] = 19_456
+    argon2_parallelism: Annotated[Positive, about("Argon2id: lanes of one hash.", le=64)] = 1
+    max_concurrent_hashes: Annotated[
+        Positive, about("How many hashes are computed at once; further logins wait their turn.", le=64)
+    ] = 2
+
+
+# Weak on purpose: for tests that log in often.
+CHEAP_PASSWORDS = Passwords(min_length=1, min_score=0, argon2_time_cost=1, argon2_memory_kib=8)
+
+
+class Sessions(Section, frozen=True, kw_only=True):
+    """How long access tokens and sign-in steps live."""
+
+    access_token_lifetime_ms: Annotated[
+        Milliseconds,
+        about(
+            "How long the access token of a client without refresh tokens lives, in milliseconds; 0: for ever.", ge=0
+        ),
+    ] = 0
+    refreshable_access_token_lifetime_ms: Annotated[
+        Milliseconds,
+        about("How long the access token of a client with refresh tokens lives, in milliseconds.", ge=1000),
+    ] = 300_000
+    refresh_token_lifetime_ms: Annotated[
+        Milliseconds, about("How long an unused refresh token lives, in milliseconds; 0: for ever.", ge=0)
+    ] = 0
+    uia_session_lifetime_ms: Annotated[
+        Milliseconds, about("How long a user may take for the steps of one authentication, in milliseconds.", ge=10_000)
+    ] = 900_000
+    login_token_lifetime_ms: Annotated[
+        Milliseconds, about("How long a token of /v1/login/get_token lives, in milliseconds.", ge=1000)
+    ] = 120_000
+    openid_token_lifetime_ms: Annotated[
+        Milliseconds, about("How long an OpenID token for a widget or service lives, in milliseconds.", ge=1000)
+    ] = 3_600_000
