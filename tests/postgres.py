@@ -1,0 +1,154 @@
+"""A private PostgreSQL cluster on loopback, for tests and benchmarks: made in a temporary folder, gone afterwards."""
+
+import json
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_UN, flock
+from pathlib import Path
+
+USER = "myelin"
+START_DEADLINE_SECONDS = 60
+# Tests kill clients, never the machine: what is not forced to the disk is not lost. Benchmarks pass their own.
+TEST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on", "max_connections": "200"}
+
+
+def binaries() -> Path:
+    """Return the folder of the newest installed server's programs; a missing server is an error, never a skip."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        raise FileNotFoundError("no PostgreSQL server under /usr/lib/postgresql (Debian: apt-get install postgresql)")
+    return found[-1].parent
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _unprivileged() -> list[str]:
+    """Return the prefix that runs a command as a user PostgreSQL accepts: it refuses root."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster; `pid` is its postmaster."""
+
+    folder: Path
+    port: int
+    pid: int
+
+    @classmethod
+    def start(cls, settings: Mapping[str, str], prefix: tuple[str, ...] = ()) -> "Cluster":
+        """Make and start a cluster; `prefix` (such as `taskset`) stands before the server's command line."""
+        folder = Path(tempfile.mkdtemp(prefix="myelin-postgres-"))
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam("postgres")
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        data = folder / "data"
+        initdb = [binaries() / "initdb", "--pgdata", data, "--username", USER, "--auth=trust", "--encoding=UTF8"]
+        subprocess.run(
+            [*_unprivileged(), *initdb, "--locale=C", "--no-sync"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+        )
+        port = free_port()
+        options = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": "", **settings}
+        flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [*prefix, *_unprivileged(), str(binaries() / "postgres"), "-D", str(data), *flags],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd=folder,
+            )
+        cluster = cls(folder, port, process.pid)
+        cluster._await_ready(process)
+        return cluster
+
+    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_DEADLINE_SECONDS
+        ready = [binaries() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        while subprocess.run(ready, check=False).returncode != 0:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("PostgreSQL did not start:\n" + (self.folder / "log").read_text())
+            time.sleep(0.05)
+        process.returncode = 0  # It outlives this object on purpose: stop() ends it, from whichever process comes last.
+
+    def stop(self) -> None:
+        """Stop the server at once (open connections are dropped) and remove its folder."""
+        control = [binaries() / "pg_ctl", "stop", "--pgdata", self.folder / "data", "--mode=fast", "--silent"]
+        subprocess.run([*_unprivileged(), *control], check=True, cwd=self.folder)
+        shutil.rmtree(self.folder)
+
+    def url(self, database: str) -> str:
+        """Return the connection URL of a database of this cluster."""
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def run_sql(self, sql: str, database: str = "postgres") -> str:
+        """Run one statement outside any transaction; return what psql prints, unadorned."""
+        command = [binaries() / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql, self.url(database)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def create_database(self, name: str, template: str = "template0") -> str:
+        """Create a database as a copy of `template`; return its URL."""
+        self.run_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database and whatever connections it still has."""
+        self.run_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def database_name(test_name: str, worker: str, number: int) -> str:
+    """Return a database name that tells which test it belongs to, within PostgreSQL's 63 bytes."""
+    return f"{worker}_{number}_{re.sub(r'[^a-z0-9]+', '_', test_name.lower())}"[:63]
+
+
+@contextmanager
+def shared_cluster(folder: Path) -> Iterator[Cluster]:
+    """Yield one cluster to all processes that name the same `folder`: the first starts it, the last stops it."""
+    note = folder / "postgres.json"
+    with _locked(folder / "postgres.lock"):
+        shared = json.loads(note.read_text()) if note.exists() else {"users": 0}
+        if not shared["users"]:
+            started = Cluster.start(TEST_SETTINGS)
+            shared = {"folder": str(started.folder), "port": started.port, "pid": started.pid, "users": 0}
+        shared["users"] += 1
+        note.write_text(json.dumps(shared))
+    cluster = Cluster(Path(shared["folder"]), shared["port"], shared["pid"])
+    try:
+        yield cluster
+    finally:
+        with _locked(folder / "postgres.lock"):
+            shared = json.loads(note.read_text())
+            shared["users"] -= 1
+            note.write_text(json.dumps(shared))
+            if not shared["users"]:
+                cluster.stop()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        flock(file, LOCK_EX)
+        try:
+            yield
+        finally:
+            flock(file, LOCK_UN)
