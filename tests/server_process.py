@@ -22,7 +22,7 @@ POLL_SECONDS = 0.02
 Registration = Literal["open", "token", "closed"]
 
 
-class ServerFailed(Exception):  # noqa: N818  named for what happened, as everywhere
+class ServerFailed(Exception):
     """The server ended, or did not answer in time; the text carries its log."""
 
 
@@ -68,19 +68,21 @@ class ServerProcess:
 
     async def start(self) -> None:
         """Start the server; return when it answers. Raises `ServerFailed` if it ends or takes over 30 s."""
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, "NO_COLOR": "1"}
-            )
+        process = self._process = self._launch()
         deadline = time.monotonic() + START_DEADLINE_SECONDS
         async with aiohttp.ClientSession() as session:
             while not await self._answers(session):
-                if self._process.poll() is not None:
-                    raise ServerFailed(f"exit code {self._process.returncode} at the start\n{self.log}")
+                if process.poll() is not None:
+                    raise ServerFailed(f"exit code {process.returncode} at the start\n{self.log}")
                 if time.monotonic() > deadline:
                     self.kill()
                     raise ServerFailed(f"no answer within {START_DEADLINE_SECONDS} s\n{self.log}")
                 await asyncio.sleep(POLL_SECONDS)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "NO_COLOR": "1"}
+        with self.log_path.open("ab") as log:
+            return subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
 
     async def _answers(self, session: aiohttp.ClientSession) -> bool:
         try:
@@ -90,7 +92,7 @@ class ServerProcess:
             return False
 
     async def stop(self) -> None:
-        """Ask the server to stop (SIGTERM) and wait. Raises `ServerFailed` unless it ends in order, with exit code 0."""
+        """Ask the server to stop (SIGTERM) and wait. Raises `ServerFailed` unless its exit code is 0."""
         process = self._running()
         process.send_signal(signal.SIGTERM)
         try:
@@ -141,9 +143,9 @@ async def started_server(
     settings: Sequence[str] = (),
     registration: Registration = "open",
 ) -> ServerProcess:
-    """Start `myelin serve` with its data under `tmp_path`; use it as `async with await started_server(...) as server`.
+    """Start `myelin serve` with its data under `tmp_path`; use as `async with await started_server(...) as server`.
 
-    `settings` are `section.key=value`. Rate limits are off. Leaving the block stops it in order, or kills it on an error.
+    `settings` are `section.key=value`. Rate limits are off. Leaving the block stops it, or kills it on an error.
     """
     server = ServerProcess(tmp_path / "data", database_url=database_url, settings=settings, registration=registration)
     await server.start()
