@@ -9,6 +9,9 @@ from myelin.config.sections.section import Section
 from myelin.config.sections.serving import Limits, Logging, Metrics, Server
 from myelin.config.sections.storage import Database, Media, Redis, Sync
 
+# Where things are kept if there is neither a config file nor a word about it.
+DEFAULT_DATA_DIRECTORY = "data"
+
 
 class Config(Section, frozen=True, kw_only=True):
     """Everything that `myelin.toml` says; `Config()` is all defaults."""
@@ -34,7 +37,7 @@ class Config(Section, frozen=True, kw_only=True):
     @property
     def data_directory(self) -> Path:
         """The folder that holds what has no place of its own."""
-        return Path(self.server.data_directory)
+        return Path(self.server.data_directory or DEFAULT_DATA_DIRECTORY)
 
     @property
     def signing_key_path(self) -> Path:

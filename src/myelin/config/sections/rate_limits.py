@@ -8,7 +8,7 @@ from myelin.config.sections.section import Positive, Section, about
 class Bucket(Section, frozen=True, kw_only=True):
     """A token bucket: `burst` at once, and `per_second` again each second."""
 
-    per_second: Annotated[float, about("How many a second in the long run.", gt=0.0)]
+    per_second: Annotated[float, about("How many a second in the long run.", gt=0.0, le=1_000_000.0)]
     burst: Annotated[Positive, about("How many at once.")]
 
 

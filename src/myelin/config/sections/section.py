@@ -16,13 +16,19 @@ Secret = Annotated[str, Meta(extra={"secret": True})]
 # A path that is relative is taken from the folder of the file it is written in.
 FilePath = Annotated[str, Meta(extra={"path": True})]
 # HOST:PORT, [IPV6]:PORT or :PORT (every address); port 0 takes any free one.
-Listen = Annotated[str, Meta(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*):[0-9]{1,5}$")]
+Listen = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*):[0-9]{1,5}$",
+        extra={"form": "HOST:PORT, [IPV6]:PORT, or :PORT for every address"},
+    ),
+]
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of `myelin.toml`; its docstring introduces it in the sample file and on the docs page."""
 
 
-def about(description: str, **bounds: Any) -> Meta:
-    """What a key means, in a sentence, and its bounds."""
-    return Meta(description=description, **bounds)
+def about(description: str, *, form: str | None = None, **bounds: Any) -> Meta:
+    """What a key means, in a sentence, and its bounds; `form` says in words what a pattern asks for."""
+    return Meta(description=description, extra={"form": form} if form else None, **bounds)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from myelin.config.sections.section import Bytes, FilePath, Listen, Milliseconds, Positive, Section, about
+from myelin.config.sections.section import Bytes, FilePath, Listen, Milliseconds, Section, about
 
 SERVER_NAME = r"^(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,230})(:[0-9]{1,5})?$"
 
@@ -15,16 +15,22 @@ class Server(Section, frozen=True, kw_only=True):
         about(
             "The server's name: what stands after the colon in user IDs. It can never be changed once users exist.",
             pattern=SERVER_NAME,
+            form="a host name or address, and a port if it has one",
             examples=["example.org"],
         ),
     ] = "localhost"
     data_directory: Annotated[
-        FilePath, about("The folder that holds the signing key, and the database and media if nothing else is said.")
-    ] = "data"
+        FilePath,
+        about(
+            "The folder of the signing key, and of the database and media if nothing else is said. "
+            "Empty: the folder of this file; ./data if there is no file."
+        ),
+    ] = ""
     public_url: Annotated[
         str,
         about(
             "Where clients reach this server. Empty: https:// and the name; for localhost, the first listen address.",
+            form="an https:// address",
             pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$",
             examples=["https://matrix.example.org"],
         ),

@@ -22,6 +22,7 @@ class Database(Section, frozen=True, kw_only=True):
         Secret,
         about(
             "sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME. Empty: SQLite in the data directory.",
+            form="a sqlite:/// or postgresql:// address",
             pattern=r"^(|sqlite:///.+|postgres(ql)?://.+)$",
             examples=["postgresql://myelin:secret@localhost/myelin"],
         ),
@@ -41,6 +42,7 @@ class Redis(Section, frozen=True, kw_only=True):
         Secret,
         about(
             "redis://, rediss:// or unix:// address. Empty: no Redis, one process.",
+            form="a redis://, rediss:// or unix:// address",
             pattern=r"^(|(rediss?|unix)://.+)$",
             examples=["redis://localhost:6379/0"],
         ),

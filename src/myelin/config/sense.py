@@ -1,0 +1,92 @@
+"""Whether values that are right one by one make sense together, and fit the machine."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from myelin.config.config import Config
+from myelin.config.problems import Origin, Problem
+
+# Argon2 needs this much memory for each lane.
+ARGON2_KIB_PER_LANE = 8
+
+Finding = tuple[str, str]  # the key it is about, and what is wrong
+
+
+def errors_of_sense(config: Config, origins: Mapping[tuple[str, ...], Origin]) -> list[Problem]:
+    """What makes the configuration unusable."""
+    return [_problem(finding, origins) for finding in _errors(config)]
+
+
+def warnings_of_sense(config: Config, origins: Mapping[tuple[str, ...], Origin]) -> list[Problem]:
+    """What works, but is probably not meant so."""
+    return [_problem(finding, origins) for finding in _warnings(config)]
+
+
+def _problem(finding: Finding, origins: Mapping[tuple[str, ...], Origin]) -> Problem:
+    key, message = finding
+    return Problem(origins.get(tuple(key.split("."))), f"{key}: {message}")
+
+
+def _errors(config: Config) -> Iterator[Finding]:
+    yield from _address_errors(config)
+    yield from _contact_errors(config)
+    yield from _lifetime_errors(config)
+    if config.passwords.argon2_memory_kib < ARGON2_KIB_PER_LANE * config.passwords.argon2_parallelism:
+        yield "passwords.argon2_memory_kib", f"must be at least {ARGON2_KIB_PER_LANE} for each lane"
+    if config.federation.extra_ca and not Path(config.federation.extra_ca).is_file():
+        yield "federation.extra_ca", f"there is no file {config.federation.extra_ca}"
+
+
+def _address_errors(config: Config) -> Iterator[Finding]:
+    for proxy in config.server.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            yield "server.trusted_proxies", str(error)
+    addresses = [*config.server.listen, *([config.metrics.listen] if config.metrics.enabled else [])]
+    for index, address in enumerate(addresses):
+        key = "server.listen" if index < len(config.server.listen) else "metrics.listen"
+        port = int(address.rpartition(":")[2])
+        if port > 65_535:
+            yield key, f"{address} has a port above 65535"
+        if port and address in addresses[:index]:
+            yield key, f"{address} is given twice"
+
+
+def _contact_errors(config: Config) -> Iterator[Finding]:
+    server = config.server
+    if server.support_email and "@" not in server.support_email.strip("@"):
+        yield "server.support_email", "is not a mail address"
+    if server.support_matrix_id and not (server.support_matrix_id.startswith("@") and ":" in server.support_matrix_id):
+        yield "server.support_matrix_id", "is not a Matrix user ID such as @admin:example.org"
+    if server.support_page and not server.support_page.startswith(("https://", "http://")):
+        yield "server.support_page", "is not a web address"
+
+
+def _lifetime_errors(config: Config) -> Iterator[Finding]:
+    sessions = config.sessions
+    if 0 < sessions.refresh_token_lifetime_ms < sessions.refreshable_access_token_lifetime_ms:
+        yield "sessions.refresh_token_lifetime_ms", "a refresh token must outlive the access token that it renews"
+
+
+def _warnings(config: Config) -> Iterator[Finding]:
+    public = [address for address in config.server.listen if not _is_loopback(address)]
+    if public and config.registration.mode == "open":
+        yield "registration.mode", f"anybody who reaches {public[0]} can make accounts"
+    if public and not config.rate_limits.enabled:
+        yield "rate_limits.enabled", f"nothing is limited for who reaches {public[0]}"
+    if config.metrics.enabled and not _is_loopback(config.metrics.listen):
+        yield "metrics.listen", "the figures can be read by anybody who reaches this address"
+    if config.public_url.startswith("http://") and config.server.name.partition(":")[0] != "localhost":
+        yield "server.public_url", "clients refuse http:// addresses; put a proxy with a certificate in front"
+    if config.federation.enabled and config.server.name.partition(":")[0] == "localhost":
+        yield "server.name", "other servers cannot reach localhost"
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
