@@ -1,0 +1,11 @@
+"""The parts in the order in which they are built: each may use the services of those before it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from myelin.app.ground import Ground
+from myelin.app.parts.part import Part
+
+MakePart = Callable[[Ground, Mapping[type, Any]], Part]
+
+PARTS: tuple[MakePart, ...] = ()

@@ -1,0 +1,109 @@
+"""What can be new: the kinds of change that somebody may be waiting for.
+
+Each has a position in the log, except for typing and presence, which live in memory only.
+"""
+
+from typing import Any
+
+import msgspec
+
+from myelin.matrix.events.pdu import Pdu, StateKey
+
+
+class RoomEvents(msgspec.Struct, frozen=True):
+    """New events of a room; the first has the news's position, each other one the next."""
+
+    room_id: str
+    pdus: tuple[Pdu, ...]
+    state: tuple[tuple[StateKey, str | None], ...] = ()
+    """Changes of the current state: event ID, or None where there is none any more."""
+    own: tuple[Any, ...] = ()
+    """For each event what only this process knows of it, such as its transaction ID."""
+
+
+class AccountDataChanged(msgspec.Struct, frozen=True):
+    """A user's account data, tags or push rules."""
+
+    user_id: str
+    room_id: str
+    """Empty for global account data."""
+    type: str
+
+
+class ReceiptMoved(msgspec.Struct, frozen=True):
+    """A read receipt."""
+
+    room_id: str
+    user_id: str
+    receipt_type: str
+    thread_id: str
+    """Empty for an unthreaded receipt."""
+    event_id: str
+
+
+class ToDeviceSent(msgspec.Struct, frozen=True):
+    """Messages for devices."""
+
+    recipients: tuple[tuple[str, str], ...]
+    """`(user_id, device_id)`."""
+
+
+class DeviceListChanged(msgspec.Struct, frozen=True):
+    """Keys or devices of a user."""
+
+    user_id: str
+
+
+class KeyCountsChanged(msgspec.Struct, frozen=True):
+    """One-time or fallback keys of a device were added or used."""
+
+    user_id: str
+    device_id: str
+
+
+class RoomForgotten(msgspec.Struct, frozen=True):
+    """A user forgot a room that they left."""
+
+    user_id: str
+    room_id: str
+
+
+class ProfileChanged(msgspec.Struct, frozen=True):
+    """A field of a user's profile."""
+
+    user_id: str
+    field: str
+
+
+class SessionsEnded(msgspec.Struct, frozen=True):
+    """Access tokens that are valid no more, or whose user's rights changed; all of the user's if no device is named."""
+
+    user_id: str
+    device_id: str | None = None
+
+
+class TypingChanged(msgspec.Struct, frozen=True):
+    """Who types in a room."""
+
+    room_id: str
+
+
+class PresenceChanged(msgspec.Struct, frozen=True):
+    """Whether a user is online."""
+
+    user_id: str
+
+
+News = (
+    RoomEvents
+    | AccountDataChanged
+    | ReceiptMoved
+    | ToDeviceSent
+    | DeviceListChanged
+    | KeyCountsChanged
+    | RoomForgotten
+    | ProfileChanged
+    | SessionsEnded
+    | TypingChanged
+    | PresenceChanged
+)

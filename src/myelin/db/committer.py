@@ -1,0 +1,238 @@
+"""Group commit: all writes of the process that are waiting share one transaction.
+
+A caller hands in a `Write` and is answered after the commit that holds it. While one batch waits for the disk the next
+one gathers, so the cost of a commit is shared and falls under load. Inside the transaction, in this order:
+
+1. The position row is updated: its lock makes commit order position order across all processes.
+2. Claims: rows that must not exist yet (transaction IDs). A write whose claim is taken is refused with `AlreadyDone`.
+3. Guards: one for each room written to, that the room is still at the version the writes were built on. Where it is
+   not, the room's writes of this batch are refused with `GuardFailed`; their caller reloads, rebuilds and retries.
+4. The statements of what is left, grouped by text.
+
+After the commit `announce` hears of the batch in position order, before any caller is answered.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from myelin.db.claims import Claim, undo, won
+from myelin.db.connection import Database, DatabaseError, Transaction
+from myelin.db.sql import Sql, Statement
+
+MAX_BATCH = 256
+
+
+class GuardFailed(DatabaseError):
+    """Another process wrote to the room first; rebuild on what it wrote."""
+
+
+class AlreadyDone(DatabaseError):
+    """The claim is taken: this write was committed before."""
+
+
+class Chain(Protocol):
+    """A row of versions that writes build on one after the other, such as a room's."""
+
+    dead: bool
+    """Set when a guard failed: what was built on this chain is void."""
+
+    def guard(self, write: "Write", position: int) -> Claim:
+        """The guarded update that moves the row from the version last committed to the one after `write`."""
+        ...
+
+    def committed(self, position: int) -> None:
+        """The guarded update was committed at `position`."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """Something to be written durably.
+
+    `statements` is called with the write's first position, inside the transaction: it must be quick and pure.
+    """
+
+    statements: Callable[[int], Iterable[Statement]]
+    positions: int = 1
+    claims: Sequence[Claim] = ()
+    chain: Chain | None = None
+    tip: Any = None
+    """What the chain's guard needs to know of this write."""
+    news: Sequence[Any] = ()
+    """What those who listen for changes are told, each with the first position."""
+    done: "asyncio.Future[int]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    position: int = 0
+
+
+Announce = Callable[[int, int, list[Write]], None]
+
+
+class Committer:
+    """Gathers writes into batches and commits them one after the other."""
+
+    def __init__(self, database: Database, announce: Announce) -> None:
+        self._database = database
+        self._announce = announce
+        self._waiting: list[Write] = []
+        self._running: asyncio.Task[None] | None = None
+        self.batches = 0
+        self.writes = 0
+
+    async def commit(self, write: Write) -> int:
+        """Write durably; the first position. Raises GuardFailed, AlreadyDone or DatabaseError, with nothing written."""
+        self.submit(write)
+        return await asyncio.shield(write.done)
+
+    def submit(self, write: Write) -> None:
+        """Queue a write without waiting for it; `write.done` tells how it ended."""
+        self._waiting.append(write)
+        if self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._run())
+
+    async def drain(self) -> None:
+        """Wait until nothing is waiting to be written."""
+        while self._running is not None:
+            await asyncio.shield(self._running)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                await self._commit_batch([w for w in batch if not self._void(w)])
+        finally:
+            self._running = None
+
+    @staticmethod
+    def _void(write: Write) -> bool:
+        """Refuse a write that was built on one that failed."""
+        if write.chain is None or not write.chain.dead:
+            return False
+        _refuse(write, GuardFailed("built on a write that was refused"))
+        return True
+
+    async def _commit_batch(self, batch: list[Write]) -> None:
+        if not batch:
+            return
+        try:
+            first, last, kept = await self._write(batch)
+        except Exception as error:  # noqa: BLE001  (whatever it was, the callers must hear of it)
+            await self._recover(batch, error)
+            return
+        self.batches += 1
+        self.writes += len(kept)
+        self._announce(first, last, kept)
+        for write in kept:
+            if not write.done.done():
+                write.done.set_result(write.position)
+
+    async def _recover(self, batch: list[Write], error: Exception) -> None:
+        """A batch failed as a whole: try its writes one by one, so that only the culprit is refused."""
+        if len(batch) > 1:
+            for write in batch:
+                if not self._void(write):
+                    await self._commit_batch([write])
+            return
+        write = batch[0]
+        if write.chain is not None:
+            write.chain.dead = True
+        _refuse(write, error if isinstance(error, DatabaseError) else DatabaseError(f"{type(error).__name__}: {error}"))
+
+    async def _write(self, batch: list[Write]) -> tuple[int, int, list[Write]]:
+        refused: list[tuple[Write, DatabaseError]] = []
+        async with self._database.transaction() as transaction:
+            total = sum(w.positions for w in batch)
+            first = await transaction.take_positions(total)
+            _number(batch, first)
+            kept = await _claim(transaction, batch, refused)
+            kept, guards = await _guard(transaction, kept, refused)
+            await _run_statements(transaction, kept)
+        for write, error in refused:
+            if write.chain is not None:
+                write.chain.dead = True
+            _refuse(write, error)
+        for write in guards:
+            assert write.chain is not None
+            write.chain.committed(write.position + write.positions - 1)
+        return first, first + total - 1, kept
+
+
+def _refuse(write: Write, error: DatabaseError) -> None:
+    if not write.done.done():
+        write.done.set_exception(error)
+        write.done.exception()  # a caller that went away leaves no warning behind
+
+
+def _number(batch: list[Write], first: int) -> None:
+    for write in batch:
+        write.position = first
+        first += write.positions
+
+
+async def _claim(
+    transaction: Transaction, batch: list[Write], refused: list[tuple[Write, DatabaseError]]
+) -> list[Write]:
+    """Insert the claims; refuse the writes whose claim is taken, and what hangs on them."""
+    claims = [(w, c) for w in batch for c in w.claims]
+    if not claims:
+        return batch
+    held = await won(transaction, [c for _, c in claims])
+    lost = {id(w) for (w, _), ok in zip(claims, held, strict=True) if not ok}
+    if not lost:
+        return batch
+    kept, broken, orphaned = _survivors(batch, lost, refused)
+    await undo(transaction, [c for (w, c), ok in zip(claims, held, strict=True) if ok and id(w) in orphaned | lost])
+    assert broken >= 0
+    return kept
+
+
+def _survivors(
+    batch: list[Write], lost: set[int], refused: list[tuple[Write, DatabaseError]]
+) -> tuple[list[Write], int, set[int]]:
+    kept: list[Write] = []
+    broken: set[int] = set()
+    orphaned: set[int] = set()
+    for write in batch:
+        if id(write) in lost:
+            refused.append((write, AlreadyDone("this was written before")))
+            broken.add(id(write.chain))
+        elif write.chain is not None and id(write.chain) in broken:
+            refused.append((write, GuardFailed("built on a write that was refused")))
+            orphaned.add(id(write))
+        else:
+            kept.append(write)
+    return kept, len(broken), orphaned
+
+
+async def _guard(
+    transaction: Transaction, batch: list[Write], refused: list[tuple[Write, DatabaseError]]
+) -> tuple[list[Write], list[Write]]:
+    """Move each room to the version after its last write; refuse the writes to rooms that moved meanwhile."""
+    last: dict[int, Write] = {id(w.chain): w for w in batch if w.chain is not None}
+    if not last:
+        return batch, []
+    guards = [w.chain.guard(w, w.position + w.positions - 1) for w in last.values() if w.chain is not None]
+    held = await won(transaction, guards)
+    failed = {chain for chain, ok in zip(last, held, strict=True) if not ok}
+    if not failed:
+        return batch, list(last.values())
+    gone = [w for w in batch if id(w.chain) in failed]
+    refused.extend((w, GuardFailed("the room was written to meanwhile")) for w in gone)
+    await undo(transaction, [c for w in gone for c in w.claims])
+    kept = [w for w in batch if id(w.chain) not in failed]
+    return kept, [w for chain, w in last.items() if chain not in failed]
+
+
+async def _run_statements(transaction: Transaction, batch: list[Write]) -> None:
+    """Run all statements, those of the same text together, texts in the order of their first appearance."""
+    grouped: dict[Sql, list[Sequence[Any]]] = {}
+    for write in batch:
+        for sql, args in write.statements(write.position):
+            rows = grouped.get(sql)
+            if rows is None:
+                grouped[sql] = [args]
+            else:
+                rows.append(args)
+    for sql, rows in grouped.items():
+        await transaction.execute_many(sql, rows)

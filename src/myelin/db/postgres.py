@@ -1,0 +1,116 @@
+"""PostgreSQL through asyncpg: a pool, and transactions on one of its connections."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from myelin.db.connection import TAKE_POSITIONS, DatabaseError, Dialect, Row, UniqueViolation
+from myelin.db.sql import Sql
+
+CONNECT_TIMEOUT_S = 10
+COMMAND_TIMEOUT_S = 60
+STATEMENT_CACHE = 512
+
+
+class PostgresDatabase:
+    """A pool of connections to one database."""
+
+    dialect = Dialect.POSTGRES
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, pool_size: int, prepared_statements: bool = True) -> "PostgresDatabase":
+        """Open the pool. Raises DatabaseError when the server cannot be reached."""
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=pool_size,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=COMMAND_TIMEOUT_S,
+                statement_cache_size=STATEMENT_CACHE if prepared_statements else 0,
+                max_inactive_connection_lifetime=0,
+                server_settings={"application_name": "myelin", "jit": "off"},
+            )
+        except (OSError, asyncpg.PostgresError, ValueError) as error:
+            raise DatabaseError(f"cannot connect to PostgreSQL: {error}") from error
+        return cls(pool)
+
+    async def fetch(self, sql: Sql, args: Sequence[Any], *, slow: bool = False) -> Sequence[Row]:  # noqa: ARG002  (the pool has room)
+        """Rows as of the last commit."""
+        async with self._borrowed() as connection:
+            rows: Sequence[Row] = await connection.fetch(sql.postgres, *args)
+            return rows
+
+    async def execute(self, sql: Sql, args: Sequence[Any]) -> int:
+        """Run one statement on its own."""
+        async with self._borrowed() as connection:
+            return _count(await connection.execute(sql.postgres, *args))
+
+    async def execute_many(self, sql: Sql, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement for each row, all or none."""
+        async with self._borrowed() as connection:
+            await connection.executemany(sql.postgres, rows)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
+        """One connection, in one transaction."""
+        async with self._borrowed() as connection, connection.transaction():
+            yield PostgresTransaction(connection)
+
+    async def script(self, text: str) -> None:
+        """Run several statements, all or none."""
+        async with self._borrowed() as connection, connection.transaction():
+            await connection.execute(text)
+
+    async def close(self) -> None:
+        """Wait for what runs, then close every connection."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[Any]:
+        try:
+            async with self._pool.acquire() as connection:
+                yield connection
+        except asyncpg.UniqueViolationError as error:
+            raise UniqueViolation(str(error)) from error
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise DatabaseError(f"{type(error).__name__}: {error}") from error
+
+
+class PostgresTransaction:
+    """A connection inside one transaction."""
+
+    __slots__ = ("_connection",)
+    dialect = Dialect.POSTGRES
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: Sql, args: Sequence[Any], *, slow: bool = False) -> Sequence[Row]:  # noqa: ARG002  (one connection)
+        """Rows as this transaction sees them."""
+        rows: Sequence[Row] = await self._connection.fetch(sql.postgres, *args)
+        return rows
+
+    async def execute(self, sql: Sql, args: Sequence[Any]) -> int:
+        """Run a statement."""
+        return _count(await self._connection.execute(sql.postgres, *args))
+
+    async def execute_many(self, sql: Sql, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement for each row, in one flight."""
+        await self._connection.executemany(sql.postgres, rows)
+
+    async def take_positions(self, count: int) -> int:
+        """The first of `count` new positions."""
+        last: int = (await self._connection.fetchrow(TAKE_POSITIONS.postgres, count))[0]
+        return last - count + 1
+
+
+def _count(tag: str) -> int:
+    """The row count in a command tag such as `UPDATE 3`."""
+    word = tag.rpartition(" ")[2]
+    return int(word) if word.isdigit() else 0

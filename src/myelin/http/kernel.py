@@ -1,0 +1,145 @@
+"""From a raw request to an answer: route, authenticate, limit, call, encode; and every error as a client may see it."""
+
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+from aiohttp import web
+
+from myelin.http.arguments import Call, bind
+from myelin.http.endpoint import Auth, Endpoint
+from myelin.http.errors import error_response, from_core
+from myelin.http.rate_limits import RateLimiter
+from myelin.http.request import Network, Request
+from myelin.http.requester import Requester
+from myelin.http.response import json_response, options_response
+from myelin.http.routing import Router
+from myelin.matrix.errors import CoreError, Forbidden, MatrixError, MissingToken, Unrecognized
+
+
+class Authenticator(Protocol):
+    """Tells who stands behind a request."""
+
+    def recall(self, request: Request) -> Requester | None:
+        """The requester if it is known without waiting."""
+        ...
+
+    def authenticate(self, request: Request) -> Awaitable[Requester]:
+        """The requester. Raises MissingToken or UnknownToken."""
+        ...
+
+
+class Observer(Protocol):
+    """Hears of each request that ended."""
+
+    def started(self) -> Any:
+        """A mark of the moment."""
+        ...
+
+    def ended(self, mark: Any, endpoint: str, method: str, status: int) -> None:
+        """The request is answered."""
+        ...
+
+    def failed(self, endpoint: str, method: str, error: BaseException) -> None:
+        """An unexpected error: our fault."""
+        ...
+
+
+class _Target(msgspec.Struct, frozen=True):
+    endpoint: Endpoint
+    call: Call
+
+
+class Kernel:
+    """Answers requests by the table of endpoints."""
+
+    def __init__(
+        self,
+        endpoints: Iterable[Endpoint],
+        services: Mapping[type, Any],
+        *,
+        authenticators: Mapping[Auth, Authenticator],
+        limiter: RateLimiter,
+        observer: Observer,
+        max_body: int,
+        trusted_proxies: tuple[Network, ...] = (),
+    ) -> None:
+        self._authenticators = authenticators
+        self._limiter = limiter
+        self._observer = observer
+        self._max_body = max_body
+        self._trusted_proxies = trusted_proxies
+        self._router: Router[_Target] = Router()
+        for endpoint in endpoints:
+            target = _Target(endpoint, bind(endpoint, services))
+            for path in (endpoint.path, *endpoint.also):
+                self._router.add(endpoint.method, path, target)
+
+    async def handle(self, raw: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request; never raises but for cancellation."""
+        mark = self._observer.started()
+        request = Request(raw, max_body=self._max_body, trusted_proxies=self._trusted_proxies)
+        name = "unrecognized"
+        try:
+            found = self._find(request)
+            if found is None:
+                return options_response()
+            target, values = found
+            name = target.endpoint.name
+            response = await self._answer(target, request, values)
+        except MatrixError as error:
+            response = error_response(error)
+        except CoreError as error:
+            response = error_response(from_core(error))
+        except (ConnectionResetError, TimeoutError) as error:
+            response = error_response(MatrixError(f"The request did not arrive whole: {type(error).__name__}"))
+        except Exception as error:  # noqa: BLE001  (the last place that can answer the client)
+            self._observer.failed(name, raw.method, error)
+            response = json_response({"errcode": "M_UNKNOWN", "error": "Internal server error"}, 500)
+        self._observer.ended(mark, name, raw.method, response.status)
+        return response
+
+    def _find(self, request: Request) -> tuple[_Target, list[str]] | None:
+        """The target and path parameters; None for a preflight request, which any path answers."""
+        if request.method == "OPTIONS":
+            return None
+        found = self._router.find(request.segments)
+        if found is None:
+            raise Unrecognized("The server does not know this endpoint", status=404)
+        targets, values = found
+        target = targets.get(request.method)
+        if target is None and request.method == "HEAD":
+            target = targets.get("GET")
+        if target is None:
+            raise Unrecognized("The endpoint does not take this method", status=405)
+        return target, values
+
+    async def _answer(self, target: _Target, request: Request, values: list[str]) -> web.StreamResponse:
+        endpoint = target.endpoint
+        requester = None if endpoint.auth is Auth.NONE else await self._requester(endpoint, request)
+        if endpoint.limit is not None and (requester is None or requester.appservice_id is None):
+            self._limiter.take(endpoint.limit, requester.user_id if requester else request.client_address)
+        result = await target.call(request, requester, values)
+        return result if isinstance(result, web.StreamResponse) else json_response(result)
+
+    async def _requester(self, endpoint: Endpoint, request: Request) -> Requester | None:
+        authenticator = self._authenticators.get(endpoint.auth) or self._authenticators[Auth.USER]
+        requester = authenticator.recall(request)
+        if requester is None:
+            try:
+                requester = await authenticator.authenticate(request)
+            except MissingToken:
+                if endpoint.auth is Auth.OPTIONAL:
+                    return None
+                raise
+        _check_may_call(endpoint, requester)
+        return requester
+
+
+def _check_may_call(endpoint: Endpoint, requester: Requester) -> None:
+    if requester.is_locked and not endpoint.while_locked:
+        raise MatrixError("This account is locked", errcode="M_USER_LOCKED", soft_logout=True)
+    if requester.is_guest and endpoint.auth not in (Auth.GUEST, Auth.OPTIONAL):
+        raise MatrixError("Guests may not do this", errcode="M_GUEST_ACCESS_FORBIDDEN")
+    if endpoint.auth is Auth.ADMIN and not requester.is_admin:
+        raise Forbidden("Only a server administrator may do this")

@@ -1,0 +1,39 @@
+"""Listening sockets: aiohttp's low-level server with our own routing."""
+
+from typing import Protocol
+
+from aiohttp import web
+
+BACKLOG = 1024
+
+
+class Handler(Protocol):
+    """Answers requests."""
+
+    async def handle(self, raw: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        ...
+
+
+class Listener:
+    """The public addresses of this process."""
+
+    def __init__(self, handler: Handler, *, keepalive_s: float, shutdown_s: float) -> None:
+        self._server = web.Server(handler.handle, keepalive_timeout=keepalive_s, access_log=None)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=shutdown_s)
+        self._sites: list[web.TCPSite] = []
+
+    async def listen(self, address: str) -> tuple[str, int]:
+        """Open `HOST:PORT` (port 0: any free one); the address it got. Raises OSError."""
+        if self._runner.server is None:
+            await self._runner.setup()
+        host, _, port = address.rpartition(":")
+        site = web.TCPSite(self._runner, host.strip("[]") or None, int(port), backlog=BACKLOG)
+        await site.start()
+        self._sites.append(site)
+        found = self._runner.addresses[-1]
+        return found[0], found[1]
+
+    async def close(self) -> None:
+        """Stop accepting, let running requests end within the shutdown time, close."""
+        await self._runner.cleanup()

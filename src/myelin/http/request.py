@@ -1,0 +1,155 @@
+"""A request as endpoints see it."""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from aiohttp import StreamReader, web
+
+from myelin.matrix.errors import BadJson, InvalidParam, NotJson, TooLarge
+from myelin.matrix.limits import MAX_JSON_DEPTH
+
+MAX_QUERY_FIELDS = 256
+"""More query parameters than this are not read."""
+
+Network = IPv4Network | IPv6Network
+
+
+class Request:
+    """The parts of an HTTP request that endpoints read, parsed when asked for."""
+
+    __slots__ = ("_query", "_raw_query", "max_body", "method", "path", "raw", "segments", "trusted_proxies")
+
+    def __init__(self, raw: web.BaseRequest, *, max_body: int, trusted_proxies: tuple[Network, ...] = ()) -> None:
+        target = raw._message.path  # noqa: SLF001  (the raw target: the parsed URL costs more than the rest of routing)
+        self.path, _, self._raw_query = target.partition("?")
+        self.raw = raw
+        self.method = raw.method
+        self.segments = self.path.split("/")[1:]
+        self.max_body = max_body
+        self.trusted_proxies = trusted_proxies
+        self._query: dict[str, str] | None = None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Header fields, names in any case."""
+        return self.raw.headers
+
+    @property
+    def stream(self) -> StreamReader:
+        """The body, for what is too large to hold."""
+        return self.raw.content
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Query parameters; of a repeated one the last."""
+        if self._query is None:
+            self._query = dict(self.query_list()) if self._raw_query else {}
+        return self._query
+
+    def query_list(self) -> list[tuple[str, str]]:
+        """Query parameters in order, repeated ones included."""
+        try:
+            return parse_qsl(self._raw_query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS, errors="strict")
+        except (ValueError, UnicodeDecodeError) as error:
+            raise InvalidParam("The query string cannot be read: send UTF-8, percent-encoded") from error
+
+    @property
+    def client_address(self) -> str:
+        """The address of the client: the last forwarded one that a trusted proxy vouches for."""
+        peer = self.raw.remote or ""
+        if not self.trusted_proxies:
+            return peer
+        chain = [part.strip() for part in self.raw.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+        while chain and self._is_trusted(peer):
+            peer = chain.pop()
+        return peer
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self.trusted_proxies)
+
+    @property
+    def access_token(self) -> str | None:
+        """The token of the Authorization header, or of the query as old clients send it."""
+        header = self.raw.headers.get("Authorization")
+        if header is not None:
+            scheme, _, token = header.partition(" ")
+            return token.strip() if scheme.lower() == "bearer" else None
+        return self.query.get("access_token") if "access_token=" in self._raw_query else None
+
+    async def body(self, limit: int | None = None) -> bytes:
+        """The whole body. Raises TooLarge beyond `limit` bytes."""
+        most = self.max_body if limit is None else limit
+        if (self.raw.content_length or 0) > most:
+            raise TooLarge(f"The body is larger than {most} bytes")
+        if not self.raw.body_exists:
+            return b""
+        content = self.raw.content
+        if content.is_eof():
+            data = content.read_nowait()
+        else:
+            data = await _read(content, most)
+        if len(data) > most:
+            raise TooLarge(f"The body is larger than {most} bytes")
+        return data
+
+    async def json(self, *, optional: bool = False) -> Any:
+        """The body as JSON. Raises NotJson, or BadJson for one that is nested too deeply."""
+        data = await self.body()
+        if not data and optional:
+            return {}
+        return decode(data)
+
+
+async def _read(content: StreamReader, most: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while part := await content.readany():
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            raise TooLarge(f"The body is larger than {most} bytes")
+    return b"".join(parts)
+
+
+def decode(data: bytes) -> Any:
+    """JSON from bytes. Raises NotJson, or BadJson where it nests deeper than the limit."""
+    import orjson
+
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise NotJson("The body is not JSON") from error
+    if data.count(b"{") + data.count(b"[") > MAX_JSON_DEPTH and _depth_exceeds(value, MAX_JSON_DEPTH):
+        raise BadJson(f"The JSON nests deeper than {MAX_JSON_DEPTH} levels")
+    return value
+
+
+def _depth_exceeds(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [
+            child
+            for item in level
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
+
+
+def unquote_segment(segment: str) -> str:
+    """A path segment decoded. Raises InvalidParam where it is not UTF-8."""
+    if "%" not in segment:
+        return segment
+    try:
+        return unquote(segment, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidParam("The path is not UTF-8") from error
