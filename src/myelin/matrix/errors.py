@@ -7,6 +7,7 @@
         ├── CanonicalJsonError   not representable as canonical JSON
         ├── InvalidIdentifier    does not follow the identifier grammar
         ├── EventFormatError     not a well-formed PDU of its room version
+        │   └── EventTooLarge    over one of the size limits of the spec
         ├── SignatureError       missing or wrong signature or content hash
         └── AuthRejected         an authorization rule says no; carries the rule's number
 
@@ -174,6 +175,10 @@ class InvalidIdentifier(CoreError):
 
 class EventFormatError(CoreError):
     """The event is not a well-formed PDU of its room version."""
+
+
+class EventTooLarge(EventFormatError):
+    """The event, or one of its fields that has a limit of its own, takes too many bytes."""
 
 
 class SignatureError(CoreError):

@@ -25,9 +25,7 @@ def answer(asking: "Asking[T]", events: Mapping[str, Pdu]) -> T:
         return result
 
 
-async def answer_with(
-    asking: "Asking[T]", load: Callable[[frozenset[str]], Awaitable[Mapping[str, Pdu]]]
-) -> T:
+async def answer_with(asking: "Asking[T]", load: Callable[[frozenset[str]], Awaitable[Mapping[str, Pdu]]]) -> T:
     """Drive an algorithm from a loader, one call for each question."""
     try:
         wanted = next(asking)

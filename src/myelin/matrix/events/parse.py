@@ -45,7 +45,7 @@ def parse_pdu(raw: dict[str, Any], version: RoomVersion, *, event_id: str | None
         )
     except KeyError as error:
         raise EventFormatError(f"`{error.args[0]}` is missing") from error
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise EventFormatError("a field of the event has the wrong type") from error
 
 
