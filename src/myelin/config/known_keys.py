@@ -29,6 +29,23 @@ class Key(NamedTuple):
         """What the key means."""
         return next((meta.description for meta in self.metas if meta.description), "")
 
+    @property
+    def example(self) -> Any:
+        """A value as one might write it, or None."""
+        return next((meta.examples[0] for meta in self.metas if meta.examples), None)
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether the value is one of a few."""
+        return get_origin(self.type) is Literal
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """The least and the greatest number allowed."""
+        low = next((bound for meta in self.metas for bound in (meta.ge, meta.gt) if bound is not None), None)
+        high = next((bound for meta in self.metas for bound in (meta.le, meta.lt) if bound is not None), None)
+        return low, high
+
     def is_marked(self, mark: str) -> bool:
         """Whether the key is marked as `secret` or `path`."""
         return is_marked(self.metas, mark)
