@@ -1,0 +1,204 @@
+"""The operations that are measured, in the order they run in; rooms and users are made through the API."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import orjson
+
+from bench.client import SENTENCE, Client
+from bench.measure import Budget, Work
+
+SENDERS = 16
+SYNCING = 50
+LONG_POLL_MS = 30_000
+ROOM_HISTORY = 1000
+JOINERS = 20
+JOIN_ROOMS = 30
+ROOMS = {"first_sync_40": (40, 20), "first_sync_400": (400, 4)}
+
+
+@dataclass
+class World:
+    """A server with the users that the operations share."""
+
+    url: str
+    users: list[Client] = field(default_factory=list)
+
+    async def clients(self, count: int) -> list[Client]:
+        """Return the first `count` users, registering those that are missing."""
+        while len(self.users) < count:
+            self.users.append(await Client.register(self.url, f"user{len(self.users)}"))
+        return self.users[:count]
+
+    async def shared_room(self, members: int) -> tuple[str, list[Client]]:
+        """Return a new public room with its members, the creator first."""
+        clients = await self.clients(members)
+        room_id = await clients[0].create_room("public_chat")
+        for client in clients[1:]:
+            await client.join(room_id)
+        return room_id, clients
+
+
+async def send_sequential(world: World) -> Work:
+    """One user sends one message after the other."""
+    room_id, (sender,) = await world.shared_room(1)
+
+    async def unit(number: int) -> None:
+        await sender.send(room_id, f"{SENTENCE} {number}")
+
+    return Work(unit, warm_up=100)
+
+
+async def send_at_once(world: World) -> Work:
+    """Sixteen users send at the same time, into one room."""
+    room_id, senders = await world.shared_room(SENDERS)
+    idle = list(senders)
+
+    async def unit(number: int) -> None:
+        sender = idle.pop()
+        await sender.send(room_id, f"{SENTENCE} {number}")
+        idle.append(sender)
+
+    return Work(unit, at_once=SENDERS, warm_up=200)
+
+
+class Poller:
+    """A client that long-polls without pause; the next request is under way before the last answer is read."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._pending: asyncio.Task[bytes] | None = None
+
+    async def begin(self) -> None:
+        """Sync up to now, then start to wait."""
+        self._poll(await self._client.sync(None))
+
+    def _poll(self, answer: bytes) -> None:
+        since = orjson.loads(answer)["next_batch"]
+        self._pending = asyncio.create_task(self._client.sync(since, LONG_POLL_MS))
+
+    async def seen(self, marker: bytes) -> float:
+        """Wait for the event that carries `marker`; return when its answer came."""
+        while self._pending is not None:
+            answer = await self._pending
+            arrival = time.perf_counter()
+            self._poll(answer)
+            if marker in answer:
+                return arrival
+        raise RuntimeError("the client does not poll")
+
+    def close(self) -> None:
+        """Stop polling."""
+        if self._pending is not None:
+            self._pending.cancel()
+        self._client.close()
+
+
+async def deliver(world: World) -> Work:
+    """One event reaches fifty clients that long-poll in its room; each delivery counts as one."""
+    room_id, clients = await world.shared_room(SYNCING + 1)
+    sender, pollers = clients[0], [Poller(client) for client in clients[1:]]
+    for poller in pollers:
+        await poller.begin()
+
+    async def unit(number: int) -> list[float]:
+        marker = f"delivery-{number}-".encode()
+        waiting = [asyncio.create_task(poller.seen(marker)) for poller in pollers]
+        start = time.perf_counter()
+        await sender.send(room_id, f"{marker.decode()} {SENTENCE}")
+        return [arrival - start for arrival in await asyncio.gather(*waiting)]
+
+    def close() -> None:
+        for poller in pollers:
+            poller.close()
+
+    return Work(unit, warm_up=3, close=close)
+
+
+def first_sync(operation: str, repeats: int) -> Callable[[World], Awaitable[Work]]:
+    """Return the operation of a user in many rooms who signs in on a new device and syncs for the first time."""
+    rooms, events = ROOMS[operation]
+
+    async def prepare(world: World) -> Work:
+        owner, *_ = await world.clients(1)
+        reader = await Client.register(world.url, f"reader-{operation}")
+        for _ in range(rooms):
+            room_id = await owner.create_room("public_chat", name=f"Room for {operation}")
+            await reader.join(room_id)
+            for number in range(events):
+                await owner.send(room_id, f"{SENTENCE} {number}")
+        devices = [await reader.new_device() for _ in range(repeats + 1)]
+
+        async def unit(number: int) -> None:
+            answer = await devices[number].first_sync()
+            if number == 0 and (joined := len(orjson.loads(answer)["rooms"]["join"])) != rooms:
+                raise RuntimeError(f"the first sync has {joined} rooms instead of {rooms}")
+
+        return Work(unit, warm_up=1)
+
+    return prepare
+
+
+async def create_room(world: World) -> Work:
+    """One user creates one room after the other."""
+    (creator,) = await world.clients(1)
+
+    async def unit(_number: int) -> None:
+        await creator.create_room()
+
+    return Work(unit)
+
+
+async def join(world: World) -> Work:
+    """Twenty users join one public room after the other."""
+    owner, *joiners = await world.clients(JOINERS + 1)
+    rooms = [await owner.create_room("public_chat") for _ in range(JOIN_ROOMS)]
+
+    async def unit(number: int) -> None:
+        room, joiner = divmod(number, JOINERS)
+        await joiners[joiner].join(rooms[room])
+
+    return Work(unit)
+
+
+async def messages(world: World) -> Work:
+    """One user pages back through a room, fifty events a page."""
+    room_id, (reader,) = await world.shared_room(1)
+    for number in range(ROOM_HISTORY):
+        await reader.send(room_id, f"{SENTENCE} {number}")
+    place: list[str | None] = [None]
+
+    async def unit(number: int) -> None:
+        page = await reader.messages(room_id, 50, place[0])
+        place[0] = page["end"] if len(page["chunk"]) == 50 and number % 19 else None
+
+    return Work(unit)
+
+
+class Operation(NamedTuple):
+    """A measured operation: its label, what Myelin must reach on SQLite (CPU ms), how it is prepared and bounded."""
+
+    label: str
+    target_ms: float
+    prepare: Callable[[World], Awaitable[Work]]
+    budget: Budget
+    quick: Budget
+
+
+OPERATIONS = {
+    "send_sequential": Operation("send, sequential", 0.9, send_sequential, Budget(2000, 10), Budget(150, 3)),
+    "send_at_once": Operation("send, 16 at once, one room", 0.6, send_at_once, Budget(5000, 10), Budget(300, 3)),
+    "deliver": Operation("deliver one event to one of 50 clients", 0.15, deliver, Budget(200, 20), Budget(10, 3)),
+    "create_room": Operation("create room", 3.0, create_room, Budget(300, 10), Budget(30, 3)),
+    "join": Operation("join", 1.2, join, Budget(JOINERS * JOIN_ROOMS - 10, 12), Budget(50, 3)),
+    "messages": Operation("/messages, 50 events", 0.5, messages, Budget(1500, 8), Budget(100, 3)),
+    "first_sync_40": Operation(
+        "first sync, 40 rooms", 12, first_sync("first_sync_40", 50), Budget(50, 15), Budget(5, 5)
+    ),
+    "first_sync_400": Operation(
+        "first sync, 400 rooms", 70, first_sync("first_sync_400", 20), Budget(20, 15), Budget(2, 5)
+    ),
+}
