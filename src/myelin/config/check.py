@@ -61,7 +61,9 @@ def _with_secret_read(entry: Entry) -> Entry:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise _refusal(entry, f"{'.'.join(entry.path)}: {file} cannot be read: {reason}") from error
     # The origin stays that of the setting that names the file.
-    return entry._replace(path=(entry.path[0], name), value=secret, origin=entry.origin_of(), lines={})
+    return entry._replace(
+        path=(entry.path[0], name), value=secret, origin=entry.origin_of(), lines={}, secret_file=str(file.absolute())
+    )
 
 
 def _section_fields(entry: Entry) -> dict[str, Field]:

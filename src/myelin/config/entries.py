@@ -15,13 +15,17 @@ ENVIRONMENT_PREFIX = "MYELIN_"
 
 
 class Entry(NamedTuple):
-    """One value for one key. `folder` is what a relative path in it starts from."""
+    """One value for one key.
+
+    `folder` is what a relative path in it starts from; `secret_file` the file that a secret was read from.
+    """
 
     path: tuple[str, ...]
     value: Any
     folder: Path
     origin: Origin
     lines: Mapping[KeyPath, int]
+    secret_file: str | None = None
 
     def origin_of(self, *within: str | int) -> Origin:
         """Where the value, or a part of it, was written."""

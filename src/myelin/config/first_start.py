@@ -2,7 +2,6 @@
 
 import base64
 import string
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,37 +17,47 @@ KEY_VERSION_LENGTH = 4
 SEED_LENGTH = 32  # bytes: an Ed25519 seed
 
 
-def prepare(config: Config, randomness: Randomness) -> None:
-    """Make the folders and the signing key that are not there yet.
+def prepare(config: Config, randomness: Randomness) -> bool:
+    """Make the folders and the signing key that are not there yet; whether a key was made.
 
     Raises ConfigError if the disk refuses.
     """
     try:
         make_folder(config.data_directory)
         make_folder(config.media_path)
-        if not config.signing_key_path.exists():
-            write_new_file(config.signing_key_path, signing_key_line(randomness))
+        if config.signing_key_path.exists():
+            return False
+        return write_new_file(config.signing_key_path, signing_key_line(randomness))
     except OSError as error:
         raise _refused(error) from error
 
 
-def write_config(path: Path, loaded: Loaded, left_out: Iterable[tuple[str, ...]]) -> bool:
+def write_config(path: Path, loaded: Loaded) -> bool:
     """Write the first `myelin.toml`: everything explained, and in effect what the command line gave.
 
-    `left_out` are keys that stay at their default in the file. Returns False if another start has just written it.
-    Raises ConfigError if the disk refuses.
+    Returns False if another start has just written it. Raises ConfigError if the disk refuses.
     """
-    hidden = set(left_out)
-    given: dict[tuple[str, ...], Any] = {
-        path[:2]: getattr(getattr(loaded.config, path[0]), path[1])
-        for path, origin in loaded.origins.items()
-        if origin.source.startswith("--") and path not in hidden
-    }
     try:
         make_folder(path.parent)
-        return write_new_file(path, sample(given))
+        return write_new_file(path, sample(_given(path, loaded)))
     except OSError as error:
         raise _refused(error) from error
+
+
+def _given(file: Path, loaded: Loaded) -> dict[tuple[str, ...], Any]:
+    """What the command line gave; the environment's values stay in the environment."""
+    given: dict[tuple[str, ...], Any] = {}
+    for path, origin in loaded.origins.items():
+        if not origin.source.startswith("--"):
+            continue
+        if path in loaded.secret_files:
+            given[path[0], f"{path[1]}_file"] = loaded.secret_files[path]
+        else:
+            given[path[:2]] = getattr(getattr(loaded.config, path[0]), path[1])
+    # The folder of the file needs no mention: so it can be moved.
+    if loaded.config.data_directory.absolute() == file.parent.absolute():
+        given.pop(("server", "data_directory"), None)
+    return given
 
 
 def signing_key_line(randomness: Randomness) -> str:

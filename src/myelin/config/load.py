@@ -16,10 +16,11 @@ _DATA_DIRECTORY = ("server", "data_directory")
 
 
 class Loaded(NamedTuple):
-    """A configuration, and where each value that was set comes from."""
+    """A configuration, where each value that was set comes from, and the files that secrets were read from."""
 
     config: Config
     origins: dict[tuple[str, ...], Origin]
+    secret_files: dict[tuple[str, ...], str]
 
 
 def load_config(path: Path | None, overrides: list[str], environ: Mapping[str, str]) -> Config:
@@ -38,6 +39,7 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Iterable[Entr
     layers = [file_entries(path) if path else [], environment_entries(environ), overrides]
     values: dict[tuple[str, ...], Any] = {}
     origins: dict[tuple[str, ...], Origin] = {}
+    secret_files: dict[tuple[str, ...], str] = {}
     problems: list[Problem] = []
     for layer in layers:
         in_layer: dict[tuple[str, ...], Entry] = {}
@@ -51,11 +53,14 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Iterable[Entr
             in_layer[setting.path] = entry
             values[setting.path] = setting.value
             origins[setting.path] = setting.origin_of()
+            secret_files.pop(setting.path, None)
+            if setting.secret_file is not None:
+                secret_files[setting.path] = setting.secret_file
     if problems:
         raise ConfigError(problems)
     if path and not values.get(_DATA_DIRECTORY):
         values[_DATA_DIRECTORY] = str(path.parent.absolute())
-    loaded = Loaded(_build(Config(), (), values), origins)
+    loaded = Loaded(_build(Config(), (), values), origins, secret_files)
     if wrong := errors_of_sense(loaded.config, loaded.origins):
         raise ConfigError(wrong)
     return loaded

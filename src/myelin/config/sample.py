@@ -25,12 +25,12 @@ def sample(values: Mapping[tuple[str, ...], Any] | None = None) -> str:
 
 
 def _explained(key: Key, values: Mapping[tuple[str, ...], Any]) -> str:
-    path = (key.section, key.name)
-    setting = (
-        f"{key.name} = {toml_value(values[path])}\n"
-        if path in values
-        else f"# {key.name} = {toml_value(key.default)}\n"
-    )
+    settings = [
+        f"{name} = {toml_value(values[key.section, name])}\n"
+        for name in (key.name, f"{key.name}_file")
+        if (key.section, name) in values
+    ]
+    setting = "".join(settings) or f"# {key.name} = {toml_value(key.default)}\n"
     example = f"# Example: {toml_value(key.example)}\n" if key.example else ""
     return _comment(" ".join(_sentences(key))) + example + setting
 

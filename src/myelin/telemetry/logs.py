@@ -24,7 +24,7 @@ def _without_rich() -> None:
     before = sys.modules.get("rich", missing)
     sys.modules["rich"] = None  # type: ignore[assignment]  # how Python marks a module that must not be imported
     try:
-        import structlog.dev  # noqa: F401
+        import structlog.dev  # noqa: F401  (imported for what it leaves in sys.modules)
     finally:
         if before is missing:
             del sys.modules["rich"]

@@ -29,7 +29,7 @@ class RequestRecorder:
         self._numbers = count(1)
 
     def started(self) -> Account:
-        """A request begins: log lines and waits of this task, and of those that it starts, belong to it from here on."""
+        """A request begins: log lines and waits of this task and of those it starts belong to it."""
         account = Account(next(self._numbers), self._monotonic())
         account_of_request.set(account)
         return account
