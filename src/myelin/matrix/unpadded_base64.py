@@ -1,6 +1,6 @@
 """Unpadded Base64 (spec: appendices, "Unpadded Base64"): written in one form, read in all that occur."""
 
-from binascii import Error, a2b_base64, b2a_base64
+from binascii import a2b_base64, b2a_base64
 from typing import Final
 
 _TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
@@ -22,5 +22,5 @@ def decode_base64(text: str) -> bytes:
     standard = text.translate(_FROM_URL_SAFE).rstrip("=")
     try:
         return a2b_base64(standard + "=" * (-len(standard) % 4), strict_mode=True)
-    except (Error, UnicodeEncodeError) as error:
+    except ValueError as error:
         raise ValueError("not Base64") from error

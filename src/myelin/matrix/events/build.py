@@ -12,11 +12,11 @@ import msgspec
 
 from myelin.matrix.canonical_json import check_json_depth, encode_checked_json, encode_lenient_json
 from myelin.matrix.errors import CanonicalJsonError, EventFormatError, EventTooLarge
-from myelin.matrix.events.format import check_type_and_state_key, max_depth
+from myelin.matrix.events.format import check_room_id_form, check_type_and_state_key, max_depth
 from myelin.matrix.events.hashes import event_id_from_bytes, redacted_bytes
 from myelin.matrix.events.parse import parse_pdu
 from myelin.matrix.events.pdu import Pdu
-from myelin.matrix.identifiers import is_event_id, is_room_id, is_user_id
+from myelin.matrix.identifiers import is_event_id, is_user_id
 from myelin.matrix.limits import MAX_AUTH_EVENTS, MAX_PDU_BYTES, MAX_PREV_EVENTS
 from myelin.matrix.room_versions import EventIdFormat, RoomVersion
 from myelin.matrix.signing import SigningKey
@@ -87,7 +87,7 @@ def _unsigned_pdu(draft: EventDraft, version: RoomVersion) -> dict[str, Any]:
         "type": draft.type,
     }
     if not version.room_id_is_create_hash or draft.type != "m.room.create":
-        raw["room_id"] = _valid("room_id", draft.room_id, is_room_id(draft.room_id))
+        raw["room_id"] = check_room_id_form(draft.room_id, version)
     if draft.state_key is not None:
         raw["state_key"] = draft.state_key
     if draft.redacts is not None:

@@ -76,6 +76,13 @@ def check_type_and_state_key(kind: str, state_key: object, *, is_state: bool) ->
         raise EventFormatError("the `state_key` of a membership is not a user ID")
 
 
+def check_room_id_form(room_id: object, version: RoomVersion) -> str:
+    """The room ID, unless it is none or has a domain where the room version has none, or the reverse."""
+    if is_room_id(room_id) and (":" not in room_id) is version.room_id_is_create_hash:
+        return room_id
+    raise EventFormatError("`room_id` is not a room ID of this room version")
+
+
 def _check_json(raw: dict[str, Any], version: RoomVersion) -> None:
     """Canonical JSON where the room version enforces it, and the size of the whole."""
     try:
@@ -98,9 +105,7 @@ def _check_identifiers(raw: dict[str, Any], version: RoomVersion) -> None:
         if "room_id" in raw:
             raise EventFormatError("a create event has no `room_id` in this room version")
     else:
-        room_id = raw.get("room_id")
-        if not is_room_id(room_id) or (":" in room_id) is version.room_id_is_create_hash:
-            raise EventFormatError("`room_id` is not a room ID of this room version")
+        check_room_id_form(raw.get("room_id"), version)
     if version.event_id_format is EventIdFormat.SENDER_CHOSEN:
         event_id = raw.get("event_id")
         if not is_event_id(event_id) or ":" not in event_id:

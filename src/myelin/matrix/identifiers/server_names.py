@@ -58,7 +58,7 @@ def parse_server_name(text: object) -> ServerAddress:
 
 def has_valid_numbers(name: str) -> bool:
     """Whether port and IP literal are in range, in a name that follows `SERVER_NAME_PATTERN`."""
-    if ":" not in name and not name[0].isdigit():
+    if ":" not in name and name[0] not in "[0123456789":
         return True
     host, port = _split(name)
     if port is not None and port > MAX_PORT:
