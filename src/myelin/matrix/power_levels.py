@@ -68,6 +68,14 @@ def creators_of(create: Pdu, version: RoomVersion) -> frozenset[str]:
     return frozenset((creator,)) if isinstance(creator, str) else frozenset()
 
 
+def _is_privileged(user_id: str, create: Pdu) -> bool:
+    """Whether `creators_of` of a version 12 room has the user, without building the set."""
+    if user_id == create.sender:
+        return True
+    additional = create.content.get("additional_creators")
+    return isinstance(additional, list) and user_id in additional
+
+
 class PowerLevels:
     """The levels of a room at one point of its history: those of users, and those that actions require.
 
@@ -91,7 +99,7 @@ class PowerLevels:
         version, create = self._version, self._create
         if create is not None:
             if version.privileged_creators:
-                if user_id in creators_of(create, version):
+                if _is_privileged(user_id, create):
                     return INFINITE
             elif self.is_default and user_id in creators_of(create, version):
                 return CREATOR_LEVEL
