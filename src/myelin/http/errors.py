@@ -36,7 +36,9 @@ def error_response(error: MatrixError) -> web.Response:
     """What the client sees of an error."""
     fields: dict[str, Any] = dict(error.fields)
     status = fields.pop("status", None) or STATUS.get(error.errcode, 400)
-    response = json_response({"errcode": error.errcode, "error": error.message, **fields}, status)
+    # A user-interactive authentication that has only begun is a 401 without an error of its own.
+    named = {"errcode": error.errcode, "error": error.message} if error.errcode else {}
+    response = json_response({**named, **fields}, status)
     if isinstance(error, LimitExceeded) and "retry_after_ms" in fields:
         response.headers["Retry-After"] = str(-(-int(fields["retry_after_ms"]) // 1000))
     return response

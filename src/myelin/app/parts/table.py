@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from myelin.app.ground import Ground
+from myelin.app.parts.accounts import make_accounts
 from myelin.app.parts.part import Part
 
 MakePart = Callable[[Ground, Mapping[type, Any]], Part]
 
-PARTS: tuple[MakePart, ...] = ()
+PARTS: tuple[MakePart, ...] = (make_accounts,)

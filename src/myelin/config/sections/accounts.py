@@ -12,6 +12,9 @@ class Registration(Section, frozen=True, kw_only=True):
         Literal["open", "token", "closed"],
         about("open: anybody; token: who has a registration token; closed: only `myelin user create`."),
     ] = "closed"
+    guests: Annotated[
+        bool, about("Let clients make guest accounts, which have no password, where registration is not closed.")
+    ] = False
     reserved_usernames: Annotated[
         tuple[str, ...], about("Names (without @ and server) that nobody can register; `myelin user create` can.")
     ] = ("abuse", "admin", "administrator", "hostmaster", "postmaster", "root", "security", "server", "webmaster")

@@ -1,0 +1,113 @@
+"""Make accounts (spec: registration.yaml)."""
+
+from typing import Any
+
+import msgspec
+
+from myelin.api.client.bodies import read
+from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.request import Request
+from myelin.matrix.errors import InvalidParam
+from myelin.services.accounts.registration import RegistrationService
+from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
+from myelin.services.accounts.sessions import NewDevice, SignedIn
+from myelin.services.accounts.uia import InteractiveAuth, Operation
+
+endpoints = Endpoints(group="login", auth=Auth.NONE)
+
+
+class RegisterBody(msgspec.Struct, frozen=True):
+    """What a client asks for."""
+
+    username: str | None = None
+    password: str | None = None
+    device_id: str | None = None
+    initial_device_display_name: str | None = None
+    inhibit_login: bool = False
+    refresh_token: bool = False
+
+    def device(self) -> NewDevice | None:
+        """The device to sign in, if any."""
+        if self.inhibit_login:
+            return None
+        return NewDevice(self.device_id, self.initial_device_display_name, self.refresh_token)
+
+
+class RegisterQuery(msgspec.Struct, frozen=True):
+    """The kind of account."""
+
+    kind: str = "user"
+
+
+class Registered(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A new account, and its first session unless none was wanted."""
+
+    user_id: str
+    home_server: str
+    device_id: str | None = None
+    access_token: str | None = None
+    refresh_token: str | None = None
+    expires_in_ms: int | None = None
+
+
+class Available(msgspec.Struct, frozen=True):
+    """The name can be had."""
+
+    available: bool = True
+
+
+class AvailableQuery(msgspec.Struct, frozen=True):
+    """The name asked for."""
+
+    username: str
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/register", limit="general")
+async def register(
+    request: Request,
+    registration: RegistrationService,
+    uia: InteractiveAuth,
+    query: RegisterQuery,
+    body: dict[str, Any],
+) -> Registered:
+    """Make an account, or a guest account."""
+    address = request.client_address
+    if query.kind == "guest":
+        device = NewDevice(display_name=read(RegisterBody, body).initial_device_display_name)
+        return _registered(await registration.register_guest(device, address=address))
+    if query.kind != "user":
+        raise InvalidParam("kind must be user or guest")
+    flows = registration.flows
+    await registration.check_name(read(RegisterBody, body).username)
+    passed = await uia.check(Operation("POST", "/register", address), body, flows)
+    wanted = read(RegisterBody, passed.body)
+    user_id = await registration.check_name(wanted.username)
+    token = passed.results.get(TOKEN_STAGE)
+    made = await registration.register(
+        user_id, wanted.password, wanted.device(), address=address, registration_token=token
+    )
+    return _registered(made) if made is not None else Registered(user_id, _server(user_id))
+
+
+@endpoints.endpoint("GET /_matrix/client/v3/register/available", limit="general")
+async def check_username_availability(registration: RegistrationService, query: AvailableQuery) -> Available:
+    """Say whether a user name can be registered."""
+    if registration.flows:
+        await registration.check_available(query.username)
+    return Available()
+
+
+def _registered(made: SignedIn) -> Registered:
+    tokens = made.tokens
+    return Registered(
+        made.user_id,
+        _server(made.user_id),
+        made.device_id,
+        tokens.access_token,
+        tokens.refresh_token,
+        tokens.expires_in_ms,
+    )
+
+
+def _server(user_id: str) -> str:
+    return user_id.partition(":")[2]

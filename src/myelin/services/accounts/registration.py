@@ -1,0 +1,170 @@
+"""Make accounts (spec: client-server API, "Account registration")."""
+
+from collections.abc import Mapping, Sequence
+from string import ascii_lowercase, digits
+
+import msgspec
+
+from myelin.config.sections.accounts import Registration
+from myelin.db.connection import Database
+from myelin.http.rate_limits import RateLimiter
+from myelin.matrix.errors import (
+    Exclusive,
+    Forbidden,
+    InvalidIdentifier,
+    InvalidUsername,
+    MatrixError,
+    MissingParam,
+    UserInUse,
+)
+from myelin.matrix.identifiers import is_user_id, new_user_id
+from myelin.services.accounts.passwords import PasswordService
+from myelin.services.accounts.ports import ReservedUserNamespaces
+from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
+from myelin.services.accounts.sessions import NewDevice, SessionService, SignedIn
+from myelin.store.registration_tokens import RegistrationTokenStore
+from myelin.store.users import UserStore
+from myelin.telemetry.ambient import Clock, Randomness
+
+GENERATED_NAME_CHARACTERS = 12
+GUEST_NAME_PREFIX = "guest-"
+_FLOWS: Mapping[str, Sequence[Sequence[str]]] = {"open": [["m.login.dummy"]], "token": [[TOKEN_STAGE]]}
+
+
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that is to be made."""
+
+    user_id: str
+    kind: str = "user"
+    password_hash: str | None = None
+    is_admin: bool = False
+    appservice_id: str | None = None
+    registration_token: str | None = None
+
+
+class RegistrationService:
+    """Makes accounts, each name once."""
+
+    def __init__(
+        self,
+        config: Registration,
+        server_name: str,
+        database: Database,
+        sessions: SessionService,
+        passwords: PasswordService,
+        reserved: ReservedUserNamespaces,
+        limiter: RateLimiter,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._config = config
+        self._server_name = server_name
+        self._database = database
+        self._sessions = sessions
+        self._passwords = passwords
+        self._reserved = reserved
+        self._limiter = limiter
+        self._clock = clock
+        self._randomness = randomness
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody can register at all."""
+        return self._config.mode != "closed"
+
+    @property
+    def flows(self) -> Sequence[Sequence[str]]:
+        """The stages that a registration goes through. Raises Forbidden where it is closed."""
+        flows = _FLOWS.get(self._config.mode)
+        if flows is None:
+            raise Forbidden("Registration is disabled on this server")
+        return flows
+
+    def user_id_of(self, name: str) -> str:
+        """The ID that a chosen user name gives; the name may be a whole ID of this server. Raises InvalidUsername."""
+        localpart = name.lower()
+        if localpart.startswith("@") and is_user_id(localpart):
+            localpart, _, server = localpart[1:].partition(":")
+            if server != self._server_name.lower():
+                raise InvalidUsername("The user name belongs to another server")
+        try:
+            return new_user_id(localpart, self._server_name)
+        except InvalidIdentifier as error:
+            raise InvalidUsername(str(error)) from error
+
+    async def check_available(self, name: str) -> str:
+        """The user's ID. Raises InvalidUsername, Exclusive or UserInUse."""
+        user_id = self.user_id_of(name)
+        if any(space.is_exclusive(user_id) for space in self._reserved):
+            raise Exclusive("This user name is reserved by an application service")
+        if self._is_reserved(user_id) or await UserStore(self._database).user(user_id) is not None:
+            raise UserInUse("This user name is taken")
+        return user_id
+
+    async def check_name(self, name: str | None) -> str:
+        """The ID for the name, or for one that is made up where none is given."""
+        return self._generated_id() if name is None else await self.check_available(name)
+
+    async def register(
+        self,
+        user_id: str,
+        password: str | None,
+        device: NewDevice | None,
+        *,
+        address: str,
+        registration_token: str | None = None,
+    ) -> SignedIn | None:
+        """Make an account, and sign it in unless `device` is None.
+
+        Raises UserInUse, MissingParam, M_WEAK_PASSWORD, LimitExceeded, or Forbidden for a token that is used up.
+        """
+        if password is None:
+            raise MissingParam("A password is needed")
+        await self._passwords.check_strength(password, user_id)
+        self._limiter.take("registration", address)
+        hashed = await self._passwords.hash(password)
+        account = NewAccount(user_id=user_id, password_hash=hashed, registration_token=registration_token)
+        return await self.create(account, device)
+
+    async def register_guest(self, device: NewDevice, *, address: str) -> SignedIn:
+        """Make a guest account. Raises M_GUEST_ACCESS_FORBIDDEN where guests are not wanted."""
+        if not self._config.guests or not self.is_open:
+            raise MatrixError("Guests are not allowed on this server", errcode="M_GUEST_ACCESS_FORBIDDEN")
+        self._limiter.take("registration", address)
+        user_id = new_user_id(f"{GUEST_NAME_PREFIX}{self._generated_name()}", self._server_name)
+        made = await self.create(NewAccount(user_id=user_id, kind="guest"), device)
+        assert made is not None
+        return made
+
+    async def create(self, account: NewAccount, device: NewDevice | None) -> SignedIn | None:
+        """Make the account and its first session, or nothing. Raises UserInUse, or Forbidden for a token used up."""
+        async with self._database.transaction() as transaction:
+            added = await UserStore(transaction).add_user(
+                account.user_id,
+                kind=account.kind,
+                password_hash=account.password_hash,
+                is_admin=account.is_admin,
+                appservice_id=account.appservice_id,
+                created_ts=self._clock.now_ms(),
+            )
+            if added is None:
+                raise UserInUse("This user name is taken")
+            if account.registration_token is not None:
+                await self._use(RegistrationTokenStore(transaction), account.registration_token)
+            if device is None:
+                return None
+            return await self._sessions.begin_first(transaction, account.user_id, device)
+
+    async def _use(self, tokens: RegistrationTokenStore, token: str) -> None:
+        if not await tokens.use_token(token, self._clock.now_ms()):
+            raise Forbidden("The registration token is used up or has expired")
+
+    def _is_reserved(self, user_id: str) -> bool:
+        localpart = user_id[1:].partition(":")[0]
+        return localpart in self._config.reserved_usernames or localpart.startswith(GUEST_NAME_PREFIX)
+
+    def _generated_id(self) -> str:
+        return new_user_id(self._generated_name(), self._server_name)
+
+    def _generated_name(self) -> str:
+        return self._randomness.string(GENERATED_NAME_CHARACTERS, ascii_lowercase + digits)

@@ -1,0 +1,206 @@
+"""User-Interactive Authentication (spec: client-server API, "User-Interactive Authentication API").
+
+Sessions live in the database, so that any process can take any step. A session is bound to the operation (method,
+path and user) and to the body that it was begun with; the body may still change while no stage is passed, as clients
+that probe for the flows do. The body's digest is kept, and the body without passwords.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import orjson
+
+from myelin.db.connection import Database
+from myelin.matrix.errors import BadJson, Forbidden, MatrixError, Unrecognized
+from myelin.services.accounts.tokens import new_secret
+from myelin.services.accounts.uia_stages import Stage, StageFailed
+from myelin.store.uia_sessions import UiaSession, UiaSessionStore
+from myelin.telemetry.ambient import Clock, Randomness
+
+SECRET_FIELDS = frozenset({"password", "new_password"})
+"""Fields of request bodies that are never stored."""
+_EMPTY = "{}"
+
+
+class AuthenticationRequired(MatrixError):
+    """More stages are needed; its fields are the spec's 401 body. `errcode` is empty unless a stage failed."""
+
+    errcode = ""
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What somebody authenticates for."""
+
+    method: str
+    path: str
+    address: str
+    """Where the request came from, for rate limits."""
+    user_id: str = ""
+    """Who is signed in; empty for registration."""
+
+    @property
+    def key(self) -> str:
+        """What a session is bound to."""
+        return f"{self.method} {self.path} {self.user_id}"
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """An authentication that is complete."""
+
+    body: dict[str, Any]
+    """The request without `auth`."""
+    results: Mapping[str, str]
+    """What each stage found."""
+
+
+class InteractiveAuth:
+    """Lets an operation through when the stages of one of its flows are passed."""
+
+    def __init__(
+        self,
+        database: Database,
+        stages: Mapping[str, Stage],
+        *,
+        lifetime_ms: int,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._store = UiaSessionStore(database)
+        self._stages = stages
+        self._lifetime_ms = lifetime_ms
+        self._clock = clock
+        self._randomness = randomness
+
+    async def confirm(self, operation: Operation, body: Mapping[str, Any]) -> Passed:
+        """The signed-in user proves to be there, by password. Raises AuthenticationRequired."""
+        return await self.check(operation, body, [["m.login.password"]])
+
+    async def check(self, operation: Operation, body: Mapping[str, Any], flows: Sequence[Sequence[str]]) -> Passed:
+        """Take the step that `body["auth"]` offers, if any. Raises AuthenticationRequired until a flow is complete."""
+        rest = {name: value for name, value in body.items() if name != "auth"}
+        auth = body.get("auth")
+        if auth is None:
+            raise await self._begin(operation, rest, flows)
+        if not isinstance(auth, dict):
+            raise BadJson("auth must be an object")
+        session = auth.get("session")
+        if isinstance(session, str):
+            return await self._step(operation, session, auth, rest, flows)
+        return await self._single_step(operation, auth, rest, flows)
+
+    async def _single_step(
+        self, operation: Operation, auth: dict[str, Any], rest: dict[str, Any], flows: Sequence[Sequence[str]]
+    ) -> Passed:
+        """A stage without a session: where it completes a flow, none is needed."""
+        stage = _stage_name(auth, flows)
+        if stage is None:
+            raise await self._begin(operation, rest, flows)
+        try:
+            result = await self._stages[stage].check(auth, operation.user_id, operation.address)
+        except StageFailed as failure:
+            raise await self._begin(operation, rest, flows, failure) from failure
+        if [stage] in [list(flow) for flow in flows]:
+            return Passed(rest, {stage: result})
+        begun = await self._begin(operation, rest, flows)
+        await self._store.add_stage(begun.fields["session"], stage, result)
+        begun.fields["completed"] = [stage]
+        raise begun
+
+    async def _step(
+        self,
+        operation: Operation,
+        session: str,
+        auth: dict[str, Any],
+        rest: dict[str, Any],
+        flows: Sequence[Sequence[str]],
+    ) -> Passed:
+        found = None if "\0" in session else await self._store.session(session, self._clock.now_ms())
+        if found is None:
+            unknown = StageFailed("The authentication session is not known or has expired; begin again")
+            raise await self._begin(operation, rest, flows, unknown)
+        original = await self._bound_body(operation, session, found, rest)
+        failure = await self._take_stage(operation, session, auth, flows)
+        results = {s.stage: s.result for s in await self._store.stages(session)}
+        if failure is None and any(set(flow) <= results.keys() for flow in flows):
+            if await self._store.delete_session(session):
+                return Passed(original, results)
+            failure = StageFailed("The authentication was used already; begin again")
+        raise self._required(session, flows, sorted(results), failure)
+
+    async def _take_stage(
+        self, operation: Operation, session: str, auth: dict[str, Any], flows: Sequence[Sequence[str]]
+    ) -> StageFailed | None:
+        stage = _stage_name(auth, flows)
+        if stage is None:
+            return None
+        passed = {s.stage for s in await self._store.stages(session)}
+        if stage not in passed:
+            try:
+                result = await self._stages[stage].check(auth, operation.user_id, operation.address)
+            except StageFailed as failure:
+                return failure
+            await self._store.add_stage(session, stage, result)
+        return None
+
+    async def _bound_body(
+        self, operation: Operation, session: str, found: UiaSession, rest: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The body that counts. Raises Forbidden if it is not what the session was begun for."""
+        if found.operation != operation.key:
+            raise Forbidden("This authentication session was begun for another request")
+        if not rest:
+            stored: dict[str, Any] = orjson.loads(found.body)
+            return stored
+        digest = _digest(rest)
+        if digest != found.body_hash and not (
+            found.body == _EMPTY and await self._store.put_body(session, digest, _without_secrets(rest))
+        ):
+            raise Forbidden("The request changed since this authentication was begun")
+        return rest
+
+    async def _begin(
+        self,
+        operation: Operation,
+        rest: dict[str, Any],
+        flows: Sequence[Sequence[str]],
+        failure: "StageFailed | None" = None,
+    ) -> AuthenticationRequired:
+        session = new_secret(self._randomness)
+        expires_ts = self._clock.now_ms() + self._lifetime_ms
+        await self._store.add_session(session, operation.key, _digest(rest), _without_secrets(rest), expires_ts)
+        return self._required(session, flows, [], failure)
+
+    def _required(
+        self, session: str, flows: Sequence[Sequence[str]], completed: list[str], failure: "StageFailed | None"
+    ) -> AuthenticationRequired:
+        params = {stage: self._stages[stage].params for flow in flows for stage in flow if self._stages[stage].params}
+        return AuthenticationRequired(
+            failure.message if failure else "",
+            errcode=failure.errcode if failure else "",
+            status=401,
+            session=session,
+            flows=[{"stages": list(flow)} for flow in flows],
+            params=params,
+            completed=completed,
+        )
+
+
+def _stage_name(auth: dict[str, Any], flows: Sequence[Sequence[str]]) -> str | None:
+    """The stage that the client wants to take now, or None. Raises Unrecognized for one of no flow."""
+    kind = auth.get("type")
+    if kind is None:
+        return None
+    if not isinstance(kind, str) or not any(kind in flow for flow in flows):
+        raise Unrecognized("This authentication type is not one of the flows", status=400)
+    return kind
+
+
+def _digest(rest: dict[str, Any]) -> str:
+    return blake2b(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS), digest_size=24).hexdigest()
+
+
+def _without_secrets(rest: dict[str, Any]) -> str:
+    kept = {name: value for name, value in rest.items() if name not in SECRET_FIELDS}
+    return orjson.dumps(kept).decode() if kept else _EMPTY

@@ -1,0 +1,72 @@
+"""The stages of User-Interactive Authentication: what each asks for, and whether the answer is right."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from myelin.matrix.errors import Forbidden, MissingParam
+from myelin.services.accounts.credentials import Credentials
+from myelin.services.accounts.registration_tokens import RegistrationTokens
+
+
+class StageFailed(Forbidden):
+    """The answer is wrong; the client may try again."""
+
+
+class Stage(Protocol):
+    """One step."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """What the client must know for this stage."""
+        ...
+
+    async def check(self, auth: Mapping[str, Any], user_id: str, address: str) -> str:
+        """What the stage found. Raises StageFailed, or MissingParam."""
+        ...
+
+
+class DummyStage:
+    """Always passes (`m.login.dummy`)."""
+
+    params: Mapping[str, Any] = {}
+
+    async def check(self, auth: Mapping[str, Any], user_id: str, address: str) -> str:  # noqa: ARG002  (a Stage)
+        """Nothing is asked."""
+        return ""
+
+
+class PasswordStage:
+    """The signed-in user's password (`m.login.password`)."""
+
+    params: Mapping[str, Any] = {}
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    async def check(self, auth: Mapping[str, Any], user_id: str, address: str) -> str:  # noqa: ARG002  (a Stage)
+        """The user's ID. The identifier, where one is given, must be the user's own."""
+        password = auth.get("password")
+        if not isinstance(password, str):
+            raise MissingParam("auth.password is missing")
+        named = self._credentials.user_id_of(auth) if "identifier" in auth or "user" in auth else user_id
+        if named != user_id or await self._credentials.check(user_id, password) is None:
+            raise StageFailed("The user name or password is wrong")
+        return user_id
+
+
+class RegistrationTokenStage:
+    """A registration token (`m.login.registration_token`)."""
+
+    params: Mapping[str, Any] = {}
+
+    def __init__(self, tokens: RegistrationTokens) -> None:
+        self._tokens = tokens
+
+    async def check(self, auth: Mapping[str, Any], user_id: str, address: str) -> str:  # noqa: ARG002  (a Stage)
+        """The token."""
+        token = auth.get("token")
+        if not isinstance(token, str):
+            raise MissingParam("auth.token is missing")
+        if not await self._tokens.is_valid(token):
+            raise StageFailed("The registration token is not valid")
+        return token

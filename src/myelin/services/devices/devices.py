@@ -1,0 +1,94 @@
+"""A user's devices: list, rename, delete (spec: client-server API, "Device Management")."""
+
+from collections.abc import Iterable, Sequence
+
+from myelin.bus.news import SessionsEnded
+from myelin.db.committer import Committer, Write
+from myelin.db.connection import Database
+from myelin.db.sql import Statement
+from myelin.matrix.errors import NotFound
+from myelin.services.accounts.last_seen import LastSeen
+from myelin.services.accounts.sessions import check_device_name
+from myelin.services.devices.ports import DeviceRemovals, DeviceRenames
+from myelin.store.devices import Device, DeviceStore, delete_device, put_device_name
+from myelin.store.sessions import end_sessions_of_device, end_sessions_of_user
+from myelin.store.signals import put_sessions_ended
+
+
+class DeviceService:
+    """The devices that users are signed in on."""
+
+    def __init__(
+        self,
+        database: Database,
+        committer: Committer,
+        last_seen: LastSeen,
+        removals: DeviceRemovals,
+        renames: DeviceRenames,
+    ) -> None:
+        self._store = DeviceStore(database)
+        self._committer = committer
+        self._last_seen = last_seen
+        self._removals = removals
+        self._renames = renames
+
+    async def devices(self, user_id: str) -> Sequence[Device]:
+        """All of a user's devices, the oldest first."""
+        return [self._fresh(user_id, device) for device in await self._store.devices(user_id)]
+
+    async def device(self, user_id: str, device_id: str) -> Device:
+        """One device. Raises NotFound."""
+        found = await self._store.device(user_id, device_id)
+        if found is None:
+            raise NotFound("There is no such device")
+        return self._fresh(user_id, found)
+
+    async def rename(self, user_id: str, device_id: str, display_name: str | None) -> None:
+        """Give a device another name; None leaves it. Raises NotFound or InvalidParam."""
+        await self.device(user_id, device_id)
+        if display_name is None:
+            return
+        name = check_device_name(display_name)
+        await self._committer.commit(Write(lambda _: [put_device_name(user_id, device_id, name)]))
+        for part in self._renames:
+            await part.renamed(user_id, device_id)
+
+    async def delete(self, user_id: str, device_ids: Iterable[str]) -> None:
+        """Delete devices with their sessions and keys; IDs that are none are passed over."""
+        found = await self._store.existing(user_id, sorted(set(device_ids)))
+        if found:
+            await self._delete(user_id, found, [end_sessions_of_device(user_id, device_id) for device_id in found])
+
+    async def delete_all(self, user_id: str, *, but: str | None = None) -> None:
+        """Sign a user out everywhere, or everywhere but on one device."""
+        found = [d.device_id for d in await self._store.devices(user_id) if d.device_id != but]
+        ends = (
+            [end_sessions_of_user(user_id)]
+            if but is None
+            else [end_sessions_of_device(user_id, device_id) for device_id in found]
+        )
+        if found or but is None:
+            await self._delete(user_id, found, ends)
+
+    async def _delete(self, user_id: str, device_ids: Sequence[str], ends: Sequence[Statement]) -> None:
+        deletes = [delete_device(user_id, device_id) for device_id in device_ids]
+        ended = [SessionsEnded(user_id, device_id) for device_id in device_ids]
+        await self._committer.commit(
+            Write(
+                lambda position: [
+                    *ends,
+                    *deletes,
+                    *(put_sessions_ended(position, news.user_id, news.device_id) for news in ended),
+                ],
+                news=ended,
+            )
+        )
+        for part in self._removals:
+            await part.removed(user_id, device_ids)
+
+    def _fresh(self, user_id: str, device: Device) -> Device:
+        """The device with what is noted of it and not yet written."""
+        noted = self._last_seen.noted(user_id, device.device_id)
+        if noted is None:
+            return device
+        return device._replace(last_seen_ts=noted.ts, last_seen_ip=noted.ip, last_seen_agent=noted.agent)
