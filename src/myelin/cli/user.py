@@ -45,7 +45,8 @@ def create(
 
     from myelin.app.offline import create_user
 
-    typer.echo(f"Created {create_user(loaded.config, name, password, admin)}")
+    create_user(loaded.config, name, password, admin)
+    typer.echo(f"Created @{name}:{loaded.config.server.name}")
 
 
 def _password(from_stdin: bool, file: Path | None) -> str:

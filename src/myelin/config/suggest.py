@@ -33,7 +33,8 @@ def unknown_field(key: str, name: str, names: tuple[str, ...]) -> str:
     """Why the name is wrong in a table within a section, and what to write instead."""
     if near := get_close_matches(name, names, 1, _ALIKE_HERE):
         return f"{key}.{name} is not a known key; did you mean {key}.{near[0]}?"
-    return f"{key}.{name} is not a known key; {key} has {', '.join(names)}"
+    what_it_is = f"has {', '.join(names)}" if names else "is not a table"
+    return f"{key}.{name} is not a known key; {key} {what_it_is}"
 
 
 def _names(section: str) -> list[str]:

@@ -73,7 +73,7 @@ def _renderer(config: Logging, out: TextIO) -> Callable[..., str]:
     wants_console = config.format == "console" or (config.format == "auto" and out.isatty())
     if wants_console:
         return structlog.dev.ConsoleRenderer(
-            colors=out.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+            colors=out.isatty(), pad_event_to=0, pad_level=False, exception_formatter=structlog.dev.plain_traceback
         )
     return _as_json
 
@@ -127,10 +127,10 @@ class _LibraryLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record as one of our lines."""
-        line: Any = {"event": record.getMessage(), "logger": record.name}
-        if record.exc_info:
-            line["exc_info"] = record.exc_info
         try:
+            line: Any = {"event": record.getMessage(), "logger": record.name}
+            if record.exc_info:
+                line["exc_info"] = record.exc_info
             for process in self._processors:
                 line = process(None, record.levelname.lower(), line)
             self._out.write(f"{line}\n")
