@@ -14,6 +14,9 @@ MAX_FILTER_ENTRIES: Final = 1000
 MAX_ENTRY_LENGTH: Final = 255
 """Characters of an event type or property path in a filter."""
 
+MAX_WILDCARD_CHARACTERS: Final = 2048
+"""Length of all entries of a list of event types together that have a wildcard."""
+
 _Entry = Annotated[str, Meta(max_length=MAX_ENTRY_LENGTH)]
 _Entries = Annotated[list[_Entry], Meta(max_length=MAX_FILTER_ENTRIES)]
 _Ids = Annotated[list[str], Meta(max_length=MAX_FILTER_ENTRIES)]
@@ -30,8 +33,10 @@ class EventFilterBody(msgspec.Struct, frozen=True, omit_defaults=True):
     senders: _Ids | None = None
     not_senders: _Ids | None = None
 
-    def check_ids(self) -> None:
-        """Raise InvalidParam for something that is no user ID where there must be one."""
+    def check(self) -> None:
+        """Raise InvalidParam for something that is no user ID where there must be one, or too many wildcards."""
+        _check_wildcards("types", self.types)
+        _check_wildcards("not_types", self.not_types)
         _check_user_ids("senders", self.senders)
         _check_user_ids("not_senders", self.not_senders)
 
@@ -48,9 +53,9 @@ class RoomEventFilterBody(EventFilterBody, frozen=True, omit_defaults=True):
     related_by_rel_types: _Entries | None = None
     related_by_senders: _Ids | None = None
 
-    def check_ids(self) -> None:
-        """Raise InvalidParam for something that is no user or room ID where there must be one."""
-        super().check_ids()
+    def check(self) -> None:
+        """Raise InvalidParam for something that is no user or room ID, or for too many wildcards."""
+        super().check()
         _check_user_ids("related_by_senders", self.related_by_senders)
         check_room_ids("rooms", self.rooms)
         check_room_ids("not_rooms", self.not_rooms)
@@ -82,6 +87,11 @@ def check_room_ids(name: str, room_ids: Iterable[str] | None) -> None:
     """Raise InvalidParam unless all are room IDs."""
     if not all(map(is_room_id, room_ids or ())):
         raise InvalidParam(f"{name} must hold room IDs")
+
+
+def _check_wildcards(name: str, types: Iterable[str] | None) -> None:
+    if sum(len(entry) for entry in types or () if "*" in entry) > MAX_WILDCARD_CHARACTERS:
+        raise InvalidParam(f"{name} has more than {MAX_WILDCARD_CHARACTERS} characters of entries with wildcards")
 
 
 def _check_user_ids(name: str, user_ids: Iterable[str] | None) -> None:

@@ -50,7 +50,7 @@ def parse_filter(value: Any) -> Filter:
         return UNFILTERED
     for part in (body.presence, body.account_data):
         if part is not None:
-            part.check_ids()
+            part.check()
     return Filter(
         event_fields=EventFields(body.event_fields) if body.event_fields is not None else None,
         event_format=body.event_format,
@@ -63,7 +63,7 @@ def parse_filter(value: Any) -> Filter:
 def parse_room_event_filter(value: Any) -> EventFilter:
     """Make a filter for `/messages`, `/context` or `/search` of decoded JSON. Raises BadJson, InvalidParam."""
     body = _convert(value, RoomEventFilterBody)
-    body.check_ids()
+    body.check()
     return compile_event_filter(body)
 
 
@@ -72,7 +72,7 @@ def _room_filter(body: RoomFilterBody) -> RoomFilter:
     check_room_ids("not_rooms", body.not_rooms)
     for part in (body.timeline, body.state, body.ephemeral, body.account_data):
         if part is not None:
-            part.check_ids()
+            part.check()
     return RoomFilter(
         rooms=frozenset(body.rooms) if body.rooms is not None else None,
         not_rooms=frozenset(body.not_rooms or ()),

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from myelin.matrix.errors import InvalidParam, MissingParam
+from myelin.matrix.canonical_json import check_canonical
+from myelin.matrix.errors import CanonicalJsonError, InvalidParam, MissingParam
 from myelin.matrix.globs import has_wildcard, is_word
 from myelin.matrix.push_rules.rules import CONDITIONAL_KINDS, KINDS, Kind, PushRule
 
@@ -71,6 +72,7 @@ def check_actions(actions: Any) -> list[Any]:
             _check_tweak(action)
         elif not isinstance(action, str) or (action != "notify" and action not in HISTORICAL_ACTIONS):
             raise InvalidParam(f"{action!r} is not an action")
+    _check_sendable(actions)
     return actions
 
 
@@ -121,7 +123,16 @@ def _check_conditions(conditions: Any) -> list[dict[str, Any]]:
         raise InvalidParam(f"conditions must be a list of at most {MAX_CONDITIONS} conditions")
     for condition in conditions:
         _check_condition(condition)
+    _check_sendable(conditions)
     return conditions
+
+
+def _check_sendable(value: Any) -> None:
+    """Refuse what would stop the rules from being sent to the user's other clients, such as an endless number."""
+    try:
+        check_canonical(value)
+    except CanonicalJsonError as error:
+        raise InvalidParam(f"a push rule must be canonical JSON: {error}") from error
 
 
 def _check_condition(condition: Any) -> None:
