@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.operations import OPERATIONS
 from bench.report import ENGINES, Results
 
-WIDTH, LEFT, RIGHT = 860, 250, 150
+WIDTH, LEFT, RIGHT = 880, 275, 150
 BAR, GAP, TOP = 14, 12, 78
 SERVER_CLASS = {"myelin": "ours", "synapse": "theirs"}
 # Readable on a light and on a dark page: the colours follow the reader's preference.
