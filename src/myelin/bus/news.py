@@ -28,6 +28,8 @@ class AccountDataChanged(msgspec.Struct, frozen=True):
     room_id: str
     """Empty for global account data."""
     type: str
+    json: bytes
+    """The content as it is stored."""
 
 
 class ReceiptMoved(msgspec.Struct, frozen=True):
@@ -39,6 +41,8 @@ class ReceiptMoved(msgspec.Struct, frozen=True):
     thread_id: str
     """Empty for an unthreaded receipt."""
     event_id: str
+    event_position: int
+    ts: int
 
 
 class ToDeviceSent(msgspec.Struct, frozen=True):
@@ -52,6 +56,8 @@ class DeviceListChanged(msgspec.Struct, frozen=True):
     """Keys or devices of a user."""
 
     user_id: str
+    only_for: str = ""
+    """The one user who may see the change; empty: everyone who shares a room."""
 
 
 class KeyCountsChanged(msgspec.Struct, frozen=True):

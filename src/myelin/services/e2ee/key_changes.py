@@ -1,0 +1,19 @@
+"""Whose keys a client must fetch again after it was away (spec: `GET /keys/changes`)."""
+
+from myelin.services.e2ee.device_lists import DeviceLists
+from myelin.services.e2ee.ports import SharedRooms
+
+
+class KeyChanges:
+    """Compares two moments of a user's view."""
+
+    def __init__(self, device_lists: DeviceLists, shared_rooms: SharedRooms) -> None:
+        self._device_lists = device_lists
+        self._shared_rooms = shared_rooms
+
+    async def between(self, user_id: str, since: int, to: int) -> tuple[set[str], set[str]]:
+        """`(changed, left)`: users with new keys, and users who share no room with the user any more."""
+        sharing = await self._shared_rooms.users_sharing_rooms(user_id)
+        changed = await self._device_lists.changed_between(since, to, user_id, sharing)
+        left = await self._shared_rooms.users_no_longer_sharing(user_id, since, to)
+        return changed, set(left) - changed
