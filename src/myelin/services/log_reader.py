@@ -1,8 +1,50 @@
 """The log read back from the database, for what another process wrote."""
 
+from collections.abc import Awaitable, Callable, Iterable
+
 from myelin.bus.feed import Batch
-from myelin.bus.news import News
+from myelin.bus.news import News, RoomEvents
 from myelin.db.connection import Database
+from myelin.matrix.room_versions import ROOM_VERSIONS
+from myelin.services.accounts.log import read_signals
+from myelin.services.rooms.cache import to_pdu
+from myelin.store.events import EventStore
+from myelin.store.rooms import RoomStore
+from myelin.store.state import StateStore
+
+ReadKind = Callable[[Database, int, int], Awaitable[Iterable[tuple[int, News]]]]
+
+
+async def read_room_events(database: Database, first: int, last: int) -> list[tuple[int, News]]:
+    """New events, each with the state that began at its position."""
+    rows = await EventStore(database).between(first, last)
+    if not rows:
+        return []
+    versions = {
+        room.room_id: ROOM_VERSIONS[room.room_version]
+        for room in await RoomStore(database).rooms(sorted({row.room_id for row in rows}))
+    }
+    begun: dict[tuple[str, int], list[tuple[tuple[str, str], str | None]]] = {}
+    for change in await StateStore(database).begun_between(first, last):
+        begun.setdefault((change.room_id, change.from_pos), []).append(
+            ((change.type, change.state_key), change.event_id)
+        )
+    return [
+        (
+            row.position,
+            RoomEvents(
+                room_id=row.room_id,
+                pdus=(to_pdu(row, versions[row.room_id]),),
+                state=tuple(begun.get((row.room_id, row.position), ())),
+                own=(row.txn,) if row.txn is not None else (),
+            ),
+        )
+        for row in rows
+    ]
+
+
+READERS: tuple[ReadKind, ...] = (read_room_events, read_signals)
+"""One for each kind of row that has a position."""
 
 
 class LogReader:
@@ -14,4 +56,6 @@ class LogReader:
     async def read(self, first: int, last: int) -> Batch:
         """The news from `first` to `last`, both included, in order."""
         news: list[tuple[int, News]] = []
+        for read in READERS:
+            news.extend(await read(self._database, first, last))
         return sorted(news, key=lambda item: item[0])

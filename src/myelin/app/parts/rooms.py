@@ -1,0 +1,20 @@
+"""The room engine."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from myelin.app.ground import Ground
+from myelin.app.parts.part import Part
+from myelin.services.rooms.building import Builder
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.writer import RoomWriter
+
+MIB = 1024 * 1024
+
+
+def make_rooms(ground: Ground, _services: Mapping[type, Any]) -> Part:
+    """Rooms in memory, and the one writer of events."""
+    rooms = Rooms(ground.database, ground.feed, budget_bytes=ground.config.sync.room_cache_mib * MIB)
+    builder = Builder(ground.server_name, ground.signing_key, ground.clock, ground.randomness)
+    writer = RoomWriter(rooms, builder, ground.committer, ground.database, ground.clock)
+    return Part(services={Rooms: rooms, RoomWriter: writer, Builder: builder})

@@ -1,0 +1,141 @@
+"""A room in memory, as of the last commit that this process has been told of."""
+
+from collections.abc import Iterable
+
+from myelin.bus.news import RoomEvents
+from myelin.matrix.events.parse import parse_pdu
+from myelin.matrix.events.pdu import Pdu, StateKey
+from myelin.matrix.events.redaction import redact
+from myelin.matrix.room_versions import RoomVersion
+from myelin.services.rooms.timeline import Timeline, TimelineEvent
+from myelin.services.rooms.tip import Tip
+
+CREATE: StateKey = ("m.room.create", "")
+MEMBER = "m.room.member"
+
+
+def redacted(pdu: Pdu, version: RoomVersion) -> Pdu:
+    """What is left of an event."""
+    return parse_pdu(redact(pdu.raw, version), version, event_id=pdu.event_id, rejected=pdu.rejected)
+
+
+_STATE_ENTRY_BYTES = 250
+_PDU_BYTES = 4_000
+
+
+class Room:
+    """Current state, members and newest events; `tip` is where writers hang the next event.
+
+    Always rebuildable from the database. State events are held whole but for members, which are held by ID until
+    somebody needs them.
+    """
+
+    __slots__ = (
+        "cached", "dropped", "invited", "joined", "pdus", "position", "room_id", "state", "timeline",
+        "tip", "version",
+    )  # fmt: skip
+
+    def __init__(self, room_id: str, version: RoomVersion, position: int) -> None:
+        self.room_id = room_id
+        self.version = version
+        self.position = position
+        """Of the last event that is in this view."""
+        self.state: dict[StateKey, str] = {}
+        self.pdus: dict[str, Pdu] = {}
+        self.joined: set[str] = set()
+        self.invited: set[str] = set()
+        self.timeline = Timeline(floor=0)
+        self.tip: Tip | None = None
+        self.cached: dict[object, object] = {}
+        """What others derived from this view; emptied whenever the view changes."""
+        self.dropped = False
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return (
+            len(self.state) * _STATE_ENTRY_BYTES
+            + (len(self.pdus) + len(self.timeline)) * _PDU_BYTES
+            + len(self.joined) * 60
+        )
+
+    def current(self, event_type: str, state_key: str = "") -> Pdu | None:
+        """The current event of a key, if there is one and it is held."""
+        event_id = self.state.get((event_type, state_key))
+        return None if event_id is None else self.pdus.get(event_id)
+
+    def lacking(self, keys: Iterable[StateKey]) -> list[str]:
+        """Event IDs of current state that is not held."""
+        return [e for k in keys if (e := self.state.get(k)) is not None and e not in self.pdus]
+
+    def membership(self, user_id: str) -> str | None:
+        """`join` or `invite`, or None for anything else."""
+        if user_id in self.joined:
+            return "join"
+        return "invite" if user_id in self.invited else None
+
+    def set_membership(self, user_id: str, membership: str | None) -> None:
+        """Count a user as joined, invited, or neither."""
+        self.joined.discard(user_id)
+        self.invited.discard(user_id)
+        if membership == "join":
+            self.joined.add(user_id)
+        elif membership == "invite":
+            self.invited.add(user_id)
+
+    def apply(self, position: int, news: RoomEvents) -> list[TimelineEvent]:
+        """Take in committed events that are newer than this view; their entries in the timeline."""
+        added: list[TimelineEvent] = []
+        changes = dict(news.state)
+        by_id = {pdu.event_id: pdu for pdu in news.pdus}
+        for offset, pdu in enumerate(news.pdus):
+            if position + offset <= self.position:
+                continue
+            event = TimelineEvent(position + offset, pdu, news.own[offset] if news.own else None)
+            if pdu.state_key is not None:
+                replaced = self.current(pdu.type, pdu.state_key)
+                if replaced is not None:
+                    event.set_replaced(replaced)
+                if changes.get(pdu.key) == pdu.event_id:
+                    self._set_state(pdu.key, pdu)
+                    del changes[pdu.key]
+            if pdu.redacts is not None:
+                self._redact(pdu.redacts, event)
+            self.timeline.append(event)
+            added.append(event)
+        if not added:
+            return added
+        for key, event_id in changes.items():
+            self._set_state_by_id(key, event_id, by_id)
+        self.position = position + len(news.pdus) - 1
+        self.cached.clear()
+        return added
+
+    def _redact(self, event_id: str, because: TimelineEvent) -> None:
+        """Leave of a redacted event what its room version keeps."""
+        held = self.pdus.get(event_id)
+        if held is not None:
+            self.pdus[event_id] = redacted(held, self.version)
+        shown = self.timeline.get(event_id)
+        if shown is not None:
+            shown.set_redacted(redacted(shown.pdu, self.version), because.stem + b"}")
+
+    def _set_state(self, key: StateKey, pdu: Pdu) -> None:
+        old = self.state.get(key)
+        if old is not None:
+            self.pdus.pop(old, None)
+        self.state[key] = pdu.event_id
+        self.pdus[pdu.event_id] = pdu
+        if key[0] == MEMBER:
+            self.set_membership(key[1], pdu.content.get("membership"))
+
+    def _set_state_by_id(self, key: StateKey, event_id: str | None, by_id: dict[str, Pdu]) -> None:
+        """A change that did not come from the event in line: the outcome of a resolution."""
+        if event_id is not None and event_id in by_id:
+            self._set_state(key, by_id[event_id])
+        elif event_id is None:
+            self.state.pop(key, None)
+            if key[0] == MEMBER:
+                self.set_membership(key[1], None)
+        else:
+            self.dropped = True

@@ -1,0 +1,84 @@
+"""What an event is in the database: its row, its place in the state, its relation."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import orjson
+
+from myelin.db.sql import Statement
+from myelin.matrix.events.pdu import Pdu
+from myelin.store.events import IN_TIMELINE, put_event
+from myelin.store.relations import put_relation
+from myelin.store.state import begin_state, end_state, remember_room
+
+MEMBER = "m.room.member"
+
+
+class EventIndex(Protocol):
+    """Something else that is derived from events, written in the same transaction."""
+
+    def statements(self, pdu: Pdu, position: int) -> list[Statement]:
+        """What to write for a new event."""
+        ...
+
+    def redacted(self, event_id: str) -> list[Statement]:
+        """What to write when an event is redacted."""
+        ...
+
+
+def event_statements(
+    pdus: Sequence[Pdu], first: int, *, txn: str | None, indexes: Sequence[EventIndex]
+) -> Iterable[Statement]:
+    """All that is written for events that follow each other in the log and on the room's tip."""
+    for offset, pdu in enumerate(pdus):
+        position = first + offset
+        yield put_event(
+            position,
+            pdu.event_id,
+            pdu.room_id,
+            pdu.type,
+            pdu.sender,
+            pdu.state_key,
+            pdu.origin_server_ts,
+            IN_TIMELINE,
+            None,
+            None,
+            txn,
+            orjson.dumps(pdu.raw),
+        )
+        if pdu.state_key is not None:
+            yield from state_statements(pdu, position)
+        if "m.relates_to" in pdu.content:
+            yield from relation_statements(pdu, position)
+        for index in indexes:
+            yield from index.statements(pdu, position)
+
+
+def state_statements(pdu: Pdu, position: int) -> Iterable[Statement]:
+    """The event becomes current state; what was current before ends."""
+    event_type, state_key = pdu.key
+    membership = pdu.content.get("membership") if event_type == MEMBER else None
+    membership = membership if isinstance(membership, str) else None
+    yield begin_state(pdu.room_id, event_type, state_key, position, pdu.event_id, membership)
+    yield end_state(pdu.room_id, event_type, state_key, position)
+    if membership in ("join", "invite", "knock"):
+        yield remember_room(state_key, pdu.room_id)
+
+
+def relation_statements(pdu: Pdu, position: int) -> Iterable[Statement]:
+    """The event's relation to another, if it is well-formed."""
+    relates_to = pdu.content["m.relates_to"]
+    if not isinstance(relates_to, dict):
+        return
+    rel_type, event_id, key = (relates_to.get(name) for name in ("rel_type", "event_id", "key"))
+    if isinstance(rel_type, str) and isinstance(event_id, str) and pdu.state_key is None:
+        yield put_relation(
+            event_id,
+            position,
+            pdu.event_id,
+            pdu.room_id,
+            rel_type,
+            pdu.type,
+            pdu.sender,
+            key if isinstance(key, str) else None,
+        )

@@ -1,0 +1,120 @@
+"""The newest events of a room in memory, each serialised once for all who will read it."""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from myelin.matrix.events.client_format import client_event_without_room_id
+from myelin.matrix.events.pdu import Pdu
+
+KEPT = 50
+"""Events a room keeps in memory; what is older comes from the database."""
+
+
+class TimelineEvent:
+    """An event with its place in the log and its JSON, all but what differs from reader to reader."""
+
+    __slots__ = ("device_id", "extra", "pdu", "position", "replaces", "stem", "txn_id")
+
+    def __init__(self, position: int, pdu: Pdu, txn: str | None = None) -> None:
+        self.position = position
+        self.pdu = pdu
+        self.device_id, _, self.txn_id = txn.partition("\n") if txn else ("", "", "")
+        self.stem: bytes = orjson.dumps(client_event_without_room_id(pdu))[:-1]
+        """The client event without `room_id` and `unsigned`, and without its closing brace."""
+        self.extra: bytes = b""
+        """Members of `unsigned` that are the same for every reader, each with a leading comma."""
+        self.replaces: Pdu | None = None
+        """For a state event: what was current before it."""
+
+    def set_replaced(self, replaced: Pdu) -> None:
+        """Say in `unsigned` what a state event replaced."""
+        self.replaces = replaced
+        members = {
+            "prev_content": replaced.content,
+            "prev_sender": replaced.sender,
+            "replaces_state": replaced.event_id,
+        }
+        self.extra += b"," + orjson.dumps(members)[1:-1]
+
+    def set_redacted(self, pdu: Pdu, because: bytes) -> None:
+        """The event was redacted: `pdu` is what is left, `because` the redaction's client JSON."""
+        self.pdu = pdu
+        self.stem = orjson.dumps(client_event_without_room_id(pdu))[:-1]
+        self.extra = b',"redacted_because":' + because
+
+
+class Timeline:
+    """The last events of a room, oldest first, complete from `floor` (not included) on."""
+
+    __slots__ = ("_by_id", "_events", "floor")
+
+    def __init__(self, floor: int) -> None:
+        self.floor = floor
+        self._events: deque[TimelineEvent] = deque()
+        self._by_id: dict[str, TimelineEvent] = {}
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def append(self, event: TimelineEvent) -> None:
+        """Add the newest event; the oldest falls out when there are too many."""
+        self._events.append(event)
+        self._by_id[event.pdu.event_id] = event
+        if len(self._events) > KEPT:
+            oldest = self._events.popleft()
+            self.floor = oldest.position
+            self._by_id.pop(oldest.pdu.event_id, None)
+
+    def get(self, event_id: str) -> TimelineEvent | None:
+        """An event if it is among the newest."""
+        return self._by_id.get(event_id)
+
+    def newest(self, after: int, until: int, limit: int) -> tuple[list[TimelineEvent], bool] | None:
+        """The last `limit` events after one position up to another, oldest first, and whether there are more before.
+
+        None where memory does not reach back far enough to tell.
+        """
+        found: list[TimelineEvent] = []
+        for event in self._newest_first():
+            if event.position > until:
+                continue
+            if event.position <= after:
+                break
+            if len(found) == limit:
+                found.reverse()
+                return found, True
+            found.append(event)
+        else:
+            if self.floor > after:
+                return None
+        found.reverse()
+        return found, False
+
+    def since(self, after: int) -> Iterator[TimelineEvent]:
+        """The events in memory after a position, oldest first."""
+        newer = 0
+        for event in self._newest_first():
+            if event.position <= after:
+                break
+            newer += 1
+        return islice(self._events, len(self._events) - newer, None)
+
+    def _newest_first(self) -> Iterator[TimelineEvent]:
+        return reversed(self._events)
+
+
+def render(
+    event: TimelineEvent, now_ms: int, *, device_id: str | None = None, room_id: str | None = None, more: bytes = b""
+) -> Any:
+    """The client event as JSON to splice: `more` are further members of `unsigned`, each with a leading comma."""
+    age = now_ms - event.pdu.origin_server_ts
+    stem = event.stem
+    if room_id is not None:
+        stem += b',"room_id":' + orjson.dumps(room_id)
+    if device_id is not None and event.device_id == device_id and event.txn_id:
+        more += b',"transaction_id":' + orjson.dumps(event.txn_id)
+    return orjson.Fragment(b'%b,"unsigned":{"age":%d%b%b}}' % (stem, age if age > 0 else 0, event.extra, more))

@@ -1,0 +1,187 @@
+"""The one way in which events of ours are written: built on the room's tip, committed under its guard, tried again
+when another process was faster.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from myelin.bus.news import RoomEvents
+from myelin.db.committer import AlreadyDone, Committer, GuardFailed, Write
+from myelin.db.connection import Database, DatabaseError
+from myelin.db.sql import Statement
+from myelin.matrix.errors import (
+    AuthRejected,
+    CoreError,
+    EventTooLarge,
+    Forbidden,
+    InvalidParam,
+    TooLarge,
+    UnsupportedRoomVersion,
+)
+from myelin.matrix.events.pdu import Pdu
+from myelin.matrix.room_versions import ROOM_VERSIONS, RoomVersion
+from myelin.services.rooms.building import Builder, Draft, keys_needed
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.redaction import Redactions
+from myelin.services.rooms.room import Room
+from myelin.services.rooms.rows import EventIndex, event_statements
+from myelin.services.rooms.timeline import Timeline
+from myelin.services.rooms.tip import Tip
+from myelin.store.transactions import TransactionStore, claim_transaction, transaction_key
+from myelin.telemetry.ambient import Clock
+
+MAX_ATTEMPTS = 50
+"""How often a write is rebuilt because another process wrote first."""
+
+
+class Once(msgspec.Struct, frozen=True):
+    """A client's transaction: the same one is done only once, also across restarts."""
+
+    user_id: str
+    device_id: str
+    txn_id: str
+    scope: str
+    """Endpoint and room."""
+
+    @property
+    def key(self) -> bytes:
+        """What it is stored under."""
+        return transaction_key(self.device_id, self.scope, self.txn_id)
+
+
+class RoomWriter:
+    """Writes events to rooms."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        builder: Builder,
+        committer: Committer,
+        database: Database,
+        clock: Clock,
+        indexes: Sequence[EventIndex] = (),
+    ) -> None:
+        self._rooms = rooms
+        self._builder = builder
+        self._committer = committer
+        self._clock = clock
+        self._indexes = indexes
+        self._transactions = TransactionStore(database)
+        self._redactions = Redactions(database, rooms)
+
+    async def send(self, room_id: str, draft: Draft, *, once: Once | None = None) -> str:
+        """Send one event; its ID, or that of the first one sent under the same transaction.
+
+        Raises Forbidden where the room's rules refuse it, NotFound, TooLarge, InvalidParam.
+        """
+        try:
+            pdus = await self.write(room_id, [draft], once=once)
+        except AlreadyDone:
+            assert once is not None
+            first = await self._transactions.result(once.user_id, once.key)
+            if first is None:
+                raise DatabaseError("a transaction is claimed and has no result") from None
+            return first
+        except Forbidden:
+            # Who sent it once may have left since: the transaction still answers.
+            first = None if once is None else await self._transactions.result(once.user_id, once.key)
+            if first is None:
+                raise
+            return first
+        return pdus[0].event_id
+
+    async def write(self, room_id: str, drafts: list[Draft], *, once: Once | None = None) -> list[Pdu]:
+        """Write events that follow each other, all or none. Raises AlreadyDone if `once` was done before."""
+        for _ in range(MAX_ATTEMPTS):
+            room, tip = await self._rooms.open(room_id)
+            await self._rooms.hold_state(room, keys_needed(drafts, room.version))
+            redacted = await self._redactions.prepare(room, drafts)
+            if tip.dead or room.tip is not tip:
+                continue
+            if unchanged := _unchanged(room, tip, drafts):
+                return [unchanged]
+            pdus = self._build(room, tip, drafts)
+            try:
+                await self._commit(tip, pdus, once, self._redactions.statements(room, redacted, pdus, self._indexes))
+            except GuardFailed:
+                continue
+            return pdus
+        raise DatabaseError(f"the room {room_id} is written to faster than this process can follow")
+
+    def _build(self, room: Room, tip: Tip, drafts: list[Draft]) -> list[Pdu]:
+        try:
+            return self._builder.extend(room, tip, drafts)
+        except AuthRejected as error:
+            raise Forbidden(f"You may not do this in the room: {error.reason}") from error
+        except EventTooLarge as error:
+            raise TooLarge(str(error)) from error
+        except CoreError as error:
+            raise InvalidParam(str(error)) from error
+
+    async def _commit(self, tip: Tip, pdus: list[Pdu], once: Once | None, more: list[Statement]) -> int:
+        txn = None if once is None else f"{once.device_id}\n{once.txn_id}"
+        result = pdus[0].event_id
+        write = Write(
+            lambda first: [*event_statements(pdus, first, txn=txn, indexes=self._indexes), *more],
+            positions=len(pdus),
+            claims=() if once is None else (claim_transaction(once.user_id, once.key, result, self._clock.now_ms()),),
+            chain=tip,
+            tip=(tip.extremities, tip.depth),
+            news=[room_news(pdus, txn)],
+        )
+        return await self._committer.commit(write)
+
+    async def create(self, room_id: str | None, version_id: str, drafts: list[Draft]) -> Room:
+        """Make a room from its first events, the create event first, all or none; it is in memory afterwards.
+
+        `room_id` is None where the version makes it from the create event.
+        """
+        version = ROOM_VERSIONS.get(version_id)
+        if version is None:
+            raise UnsupportedRoomVersion(f"This server does not support room version {version_id}")
+        tip = Tip(room_id or "", version_id, version=0, extremities=(), depth=0)
+        create = self._first(drafts[0], version, room_id, tip)
+        tip.room_id = create.room_id
+        tip.extend(create)
+        room = Room(create.room_id, version, 0)
+        room.timeline = Timeline(floor=0)
+        room.tip = tip
+        pdus = [create, *self._build(room, tip, drafts[1:])]
+        self._rooms.adopt(room)
+        try:
+            await self._commit(tip, pdus, None, [])
+        except BaseException:
+            self._rooms.drop(room.room_id)
+            raise
+        return room
+
+    def _first(self, draft: Draft, version: RoomVersion, room_id: str | None, tip: Tip) -> Pdu:
+        try:
+            return self._builder.build(draft, version, room_id, tip, [])
+        except EventTooLarge as error:
+            raise TooLarge(str(error)) from error
+        except CoreError as error:
+            raise InvalidParam(str(error)) from error
+
+
+def room_news(pdus: Sequence[Pdu], txn: str | None = None) -> RoomEvents:
+    """What is told of events that follow each other on a room's tip."""
+    return RoomEvents(
+        room_id=pdus[0].room_id,
+        pdus=tuple(pdus),
+        state=tuple((pdu.key, pdu.event_id) for pdu in pdus if pdu.state_key is not None),
+        own=(txn,) * len(pdus) if txn is not None else (),
+    )
+
+
+def _unchanged(room: Room, tip: Tip, drafts: list[Draft]) -> Pdu | None:
+    """The current state event, if all that is wanted is what it says already."""
+    if len(drafts) != 1 or drafts[0].state_key is None:
+        return None
+    draft = drafts[0]
+    key = (draft.type, drafts[0].state_key)
+    current = tip.overlay.get(key) or room.current(*key)
+    if current is None or current.sender != draft.sender or current.content != draft.content:
+        return None
+    return None if key in tip.overlay else current

@@ -1,0 +1,116 @@
+"""Events, and how they hang together."""
+
+from typing import NamedTuple
+
+from myelin.db.query import Store, query, statement
+from myelin.db.sql import Statement
+
+IN_TIMELINE = 0
+OUTLIER = 1
+REJECTED = 2
+SOFT_FAILED = 4
+
+
+class StoredEvent(NamedTuple):
+    """An event's row."""
+
+    position: int
+    event_id: str
+    room_id: str
+    flags: int
+    redacted_by: str | None
+    txn: str | None
+    json: bytes
+
+
+class EventPlace(NamedTuple):
+    """Where an event stands in the log and what the state before it was."""
+
+    event_id: str
+    room_id: str
+    position: int
+    flags: int
+    state_base: int | None
+    state_delta: str | None
+
+
+_COLUMNS = "position, event_id, room_id, flags, redacted_by, txn, json"
+
+
+class EventStore(Store):
+    """Reads events; they are written by the statements below."""
+
+    @query(f"SELECT {_COLUMNS} FROM events WHERE event_id IN :event_ids")
+    async def events(self, event_ids: list[str]) -> list[StoredEvent]:
+        """Those of the events that are here, in any order."""
+
+    @query(
+        f"SELECT {_COLUMNS} FROM events WHERE room_id = :room_id AND flags = 0 AND position < :before "
+        "AND position > :after ORDER BY position DESC LIMIT :limit"
+    )
+    async def newest(self, room_id: str, after: int, before: int, limit: int) -> list[StoredEvent]:
+        """The last events of a room's timeline between two positions (neither included), newest first."""
+
+    @query(
+        f"SELECT {_COLUMNS} FROM events WHERE room_id = :room_id AND flags = 0 AND position > :after "
+        "AND position < :before ORDER BY position LIMIT :limit"
+    )
+    async def oldest(self, room_id: str, after: int, before: int, limit: int) -> list[StoredEvent]:
+        """The first events of a room's timeline between two positions (neither included), oldest first."""
+
+    @query(
+        f"SELECT {_COLUMNS} FROM events WHERE position >= :first AND position <= :last AND flags = 0 ORDER BY position"
+    )
+    async def between(self, first: int, last: int) -> list[StoredEvent]:
+        """All timeline events of a range of the log, both ends included."""
+
+    @query(
+        "SELECT event_id, room_id, position, flags, state_base, state_delta FROM events WHERE event_id IN :event_ids"
+    )
+    async def places(self, event_ids: list[str]) -> list[EventPlace]:
+        """Where events stand."""
+
+    @query(
+        f"SELECT {_COLUMNS} FROM events WHERE room_id = :room_id AND flags = 0 AND origin_server_ts >= :ts "
+        "ORDER BY origin_server_ts, position LIMIT 1",
+        slow=True,
+    )
+    async def first_after_ts(self, room_id: str, ts: int) -> StoredEvent | None:
+        """The event closest to a time, at it or after it."""
+
+    @query(
+        f"SELECT {_COLUMNS} FROM events WHERE room_id = :room_id AND flags = 0 AND origin_server_ts <= :ts "
+        "ORDER BY origin_server_ts DESC, position DESC LIMIT 1",
+        slow=True,
+    )
+    async def last_before_ts(self, room_id: str, ts: int) -> StoredEvent | None:
+        """The event closest to a time, at it or before it."""
+
+
+@statement(
+    "INSERT INTO events (position, event_id, room_id, type, sender, state_key, origin_server_ts, flags, state_base, "
+    "state_delta, txn, json) VALUES (:position, :event_id, :room_id, :type, :sender, :state_key, :origin_server_ts, "
+    ":flags, :state_base, :state_delta, :txn, :json)"
+)
+def put_event(
+    position: int,
+    event_id: str,
+    room_id: str,
+    type: str,  # noqa: A002  (the spec's word)
+    sender: str,
+    state_key: str | None,
+    origin_server_ts: int,
+    flags: int,
+    state_base: int | None,
+    state_delta: str | None,
+    txn: str | None,
+    json: bytes,
+) -> Statement:
+    """Insert an event."""
+
+
+@statement(
+    "UPDATE events SET json = :json, redacted_by = :redacted_by WHERE event_id = :event_id AND redacted_by IS NULL"
+)
+def redact_event(event_id: str, redacted_by: str, json: bytes) -> Statement:
+    """Replace an event's JSON by its redacted form, for good."""

@@ -1,0 +1,57 @@
+"""Rooms: their version, and the guard under which they are written to."""
+
+from typing import NamedTuple
+
+from myelin.db.claims import ClaimSql
+from myelin.db.query import Store, query
+
+
+class StoredRoom(NamedTuple):
+    """A room's row."""
+
+    room_id: str
+    room_version: str
+    version: int
+    extremities: str
+    depth: int
+
+
+class RoomStore(Store):
+    """Reads rooms."""
+
+    @query("SELECT room_id, room_version, version, extremities, depth FROM rooms WHERE room_id = :room_id")
+    async def room(self, room_id: str) -> StoredRoom | None:
+        """A room, if it is known here."""
+
+    @query("SELECT room_id, room_version, version, extremities, depth FROM rooms WHERE room_id IN :room_ids")
+    async def rooms(self, room_ids: list[str]) -> list[StoredRoom]:
+        """Those of the rooms that are known here."""
+
+    @query("SELECT room_id FROM rooms ORDER BY room_id")
+    async def room_ids(self) -> list[str]:
+        """Every room known here."""
+
+
+ADD_ROOM = ClaimSql(
+    "ADD_ROOM",
+    single="INSERT INTO rooms (room_id, room_version, version, extremities, depth) VALUES (:room_id, :room_version, "
+    ":version, :extremities, :depth) ON CONFLICT DO NOTHING RETURNING room_id",
+    bulk="INSERT INTO rooms (room_id, room_version, version, extremities, depth) SELECT * FROM unnest(:room_id::text[], "
+    ":room_version::text[], :version::bigint[], :extremities::text[], :depth::bigint[]) ON CONFLICT DO NOTHING "
+    "RETURNING room_id",
+    key=1,
+    undo="DELETE FROM rooms WHERE room_id = :room_id",
+)
+"""A new room: `(room_id, room_version, version, extremities, depth)`."""
+
+ADVANCE_ROOM = ClaimSql(
+    "ADVANCE_ROOM",
+    single="UPDATE rooms SET version = :version, extremities = :extremities, depth = :depth "
+    "WHERE room_id = :room_id AND version = :expected RETURNING room_id",
+    bulk="UPDATE rooms SET version = g.version, extremities = g.extremities, depth = g.depth FROM unnest("
+    ":version::bigint[], :extremities::text[], :depth::bigint[], :room_id::text[], :expected::bigint[]) "
+    "AS g (version, extremities, depth, room_id, expected) "
+    "WHERE rooms.room_id = g.room_id AND rooms.version = g.expected RETURNING rooms.version",
+    key=1,
+)
+"""The guard: `(version, extremities, depth, room_id, expected)`; its key is the new version, which is unique."""

@@ -1,0 +1,184 @@
+"""Room state as intervals: a row says from which position (included) to which (not included) an event was current."""
+
+from typing import NamedTuple
+
+from myelin.db.query import Store, query, statement
+from myelin.db.sql import Statement
+
+OPEN = 9_223_372_036_854_775_807
+"""`to_pos` of what is current."""
+
+
+class StateRow(NamedTuple):
+    """An entry of a room's state."""
+
+    type: str
+    state_key: str
+    event_id: str
+    membership: str | None
+
+
+class StateChange(NamedTuple):
+    """An entry that began at a position."""
+
+    room_id: str
+    type: str
+    state_key: str
+    event_id: str
+    from_pos: int
+
+
+class Membership(NamedTuple):
+    """A user's membership of a room, from a position on."""
+
+    room_id: str
+    user_id: str
+    membership: str
+    event_id: str
+    from_pos: int
+    to_pos: int
+
+
+class Interval(NamedTuple):
+    """A stretch of the log during which an event was current."""
+
+    event_id: str
+    membership: str | None
+    from_pos: int
+    to_pos: int
+
+
+_MEMBERSHIP = "room_id, state_key, membership, event_id, from_pos, to_pos"
+
+
+class StateStore(Store):
+    """Reads state and memberships."""
+
+    @query(
+        "SELECT type, state_key, event_id, membership FROM state WHERE room_id = :room_id "
+        "AND from_pos <= :position AND to_pos > :position"
+    )
+    async def at(self, room_id: str, position: int) -> list[StateRow]:
+        """The room's whole state after the event at a position."""
+
+    @query(
+        "SELECT type, state_key, event_id, membership FROM state WHERE room_id = :room_id AND type IN :types "
+        "AND from_pos <= :position AND to_pos > :position"
+    )
+    async def of_types_at(self, room_id: str, types: list[str], position: int) -> list[StateRow]:
+        """The entries of some types at a position."""
+
+    @query(
+        "SELECT event_id FROM state WHERE room_id = :room_id AND type = :type AND state_key = :state_key "
+        "AND from_pos <= :position AND to_pos > :position"
+    )
+    async def entry_at(self, room_id: str, type: str, state_key: str, position: int) -> str | None:  # noqa: A002
+        """One entry at a position."""
+
+    @query(
+        "SELECT room_id, type, state_key, event_id, from_pos FROM state WHERE room_id = :room_id "
+        "AND from_pos > :after AND from_pos <= :until AND to_pos > :until"
+    )
+    async def changed(self, room_id: str, after: int, until: int) -> list[StateChange]:
+        """The entries at `until` that were not current at `after`."""
+
+    @query(
+        "SELECT room_id, type, state_key, event_id, from_pos FROM state WHERE from_pos >= :first AND from_pos <= :last",
+        slow=True,
+    )
+    async def begun_between(self, first: int, last: int) -> list[StateChange]:
+        """All rooms' state changes of a range of the log, both ends included."""
+
+    @query(
+        "SELECT event_id, membership, from_pos, to_pos FROM state WHERE room_id = :room_id AND type = :type "
+        "AND state_key = :state_key ORDER BY from_pos"
+    )
+    async def history(self, room_id: str, type: str, state_key: str) -> list[Interval]:  # noqa: A002
+        """All that one entry ever was, oldest first."""
+
+    @query(
+        f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
+        f"AND to_pos = {OPEN} ORDER BY room_id"
+    )
+    async def memberships_of(self, user_id: str) -> list[Membership]:
+        """A user's current memberships, of every kind."""
+
+    @query(
+        f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
+        "AND from_pos <= :position AND to_pos > :position"
+    )
+    async def memberships_at(self, user_id: str, position: int) -> list[Membership]:
+        """A user's memberships at a position."""
+
+    @query(
+        f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
+        "AND room_id = :room_id ORDER BY from_pos"
+    )
+    async def memberships_in(self, user_id: str, room_id: str) -> list[Membership]:
+        """All that a user's membership of a room ever was, oldest first."""
+
+    @query(
+        f"SELECT {_MEMBERSHIP} FROM state WHERE room_id = :room_id AND type = 'm.room.member' "
+        "AND from_pos <= :position AND to_pos > :position"
+    )
+    async def members_at(self, room_id: str, position: int) -> list[Membership]:
+        """Everybody's membership of a room at a position."""
+
+    @query(
+        "SELECT DISTINCT theirs.state_key FROM state AS mine JOIN state AS theirs ON theirs.room_id = mine.room_id "
+        f"AND theirs.type = 'm.room.member' AND theirs.to_pos = {OPEN} AND theirs.membership = 'join' "
+        f"WHERE mine.type = 'm.room.member' AND mine.state_key = :user_id AND mine.to_pos = {OPEN} "
+        "AND mine.membership = 'join'"
+    )
+    async def users_sharing_rooms_with(self, user_id: str) -> list[str]:
+        """Everybody who is joined to a room that the user is joined to, the user included."""
+
+    @query(
+        "SELECT replaced.event_id, replaced.membership, current.from_pos, current.to_pos FROM state AS current "
+        "JOIN state AS replaced ON replaced.room_id = current.room_id AND replaced.type = current.type "
+        "AND replaced.state_key = current.state_key AND replaced.to_pos = current.from_pos "
+        "WHERE current.room_id = :room_id AND current.type = :type AND current.state_key = :state_key "
+        "AND current.from_pos = :position"
+    )
+    async def replaced_at(self, room_id: str, type: str, state_key: str, position: int) -> Interval | None:  # noqa: A002
+        """What an entry was before it changed at a position."""
+
+    @query("SELECT room_id FROM forgotten_rooms WHERE user_id = :user_id")
+    async def forgotten(self, user_id: str) -> list[str]:
+        """Rooms that a user left and forgot."""
+
+
+@statement(
+    "INSERT INTO state (room_id, type, state_key, from_pos, event_id, membership) "
+    "VALUES (:room_id, :type, :state_key, :from_pos, :event_id, :membership)"
+)
+def begin_state(
+    room_id: str,
+    type: str,  # noqa: A002  (the spec's word)
+    state_key: str,
+    from_pos: int,
+    event_id: str,
+    membership: str | None,
+) -> Statement:
+    """An entry becomes current."""
+
+
+@statement(
+    "UPDATE state SET to_pos = :position WHERE room_id = :room_id AND type = :type AND state_key = :state_key "
+    "AND from_pos < :position AND to_pos > :position"
+)
+def end_state(room_id: str, type: str, state_key: str, position: int) -> Statement:  # noqa: A002
+    """What was current before a position is not any more: run after `begin_state`, in any order among themselves."""
+
+
+@statement(
+    "INSERT INTO forgotten_rooms (user_id, room_id, position) VALUES (:user_id, :room_id, :position) "
+    "ON CONFLICT (user_id, room_id) DO UPDATE SET position = excluded.position"
+)
+def forget_room(user_id: str, room_id: str, position: int) -> Statement:
+    """The user does not want to see the room in their lists any more."""
+
+
+@statement("DELETE FROM forgotten_rooms WHERE user_id = :user_id AND room_id = :room_id")
+def remember_room(user_id: str, room_id: str) -> Statement:
+    """The user is in the room again."""
