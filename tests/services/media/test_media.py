@@ -92,7 +92,7 @@ async def test_a_file_is_on_the_disk_before_anybody_hears_of_it(tmp_path: Path, 
     fsync, rename, add_media = os.fsync, Path.rename, MediaStore.add_media
 
     def recording_fsync(descriptor: int) -> None:
-        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
         steps.append(f"fsync {'folder' if path.is_dir() else 'file'} {path.name[:8]}")
         fsync(descriptor)
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from myelin.app.ground import Ground
 from myelin.app.parts.accounts import make_accounts
+from myelin.app.parts.media import make_media
 from myelin.app.parts.part import Part
 
 MakePart = Callable[[Ground, Mapping[type, Any]], Part]
 
-PARTS: tuple[MakePart, ...] = (make_accounts,)
+PARTS: tuple[MakePart, ...] = (make_accounts, make_media)
