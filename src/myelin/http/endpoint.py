@@ -55,7 +55,9 @@ class Endpoint:
     also: tuple[str, ...] = ()
     """Older or unstable paths of the same endpoint."""
     while_locked: bool = False
-    """A locked or suspended account may still call it."""
+    """A locked account may still call it."""
+    unless_suspended: bool = False
+    """A suspended account may not call it."""
     body_optional: bool = False
     """An empty body counts as `{}`."""
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class Endpoints:
         limit: str | None = None,
         shard_by: str | None = None,
         while_locked: bool = False,
+        unless_suspended: bool = False,
         body_optional: bool = False,
         name: str | None = None,
     ) -> Callable[[F], F]:
@@ -112,6 +115,7 @@ class Endpoints:
                 shard_by=shard_by,
                 also=_also(path, also),
                 while_locked=while_locked,
+                unless_suspended=unless_suspended,
                 body_optional=body_optional,
                 parameters=parameters,
             )

@@ -139,6 +139,8 @@ class Kernel:
 def _check_may_call(endpoint: Endpoint, requester: Requester) -> None:
     if requester.is_locked and not endpoint.while_locked:
         raise MatrixError("This account is locked", errcode="M_USER_LOCKED", soft_logout=True)
+    if requester.is_suspended and endpoint.unless_suspended:
+        raise MatrixError("This account is suspended", errcode="M_USER_SUSPENDED")
     if requester.is_guest and endpoint.auth not in (Auth.GUEST, Auth.OPTIONAL):
         raise MatrixError("Guests may not do this", errcode="M_GUEST_ACCESS_FORBIDDEN")
     if endpoint.auth is Auth.ADMIN and not requester.is_admin:

@@ -50,6 +50,8 @@ class Request:
 
     def query_list(self) -> list[tuple[str, str]]:
         """Query parameters in order, repeated ones included."""
+        if "%00" in self._raw_query:
+            raise InvalidParam("The query string contains NUL")
         try:
             return parse_qsl(self._raw_query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS, errors="strict")
         except (ValueError, UnicodeDecodeError) as error:
@@ -150,6 +152,9 @@ def unquote_segment(segment: str) -> str:
     if "%" not in segment:
         return segment
     try:
-        return unquote(segment, errors="strict")
+        text = unquote(segment, errors="strict")
     except UnicodeDecodeError as error:
         raise InvalidParam("The path is not UTF-8") from error
+    if "\0" in text:
+        raise InvalidParam("The path contains NUL")
+    return text

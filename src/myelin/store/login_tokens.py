@@ -1,6 +1,7 @@
 """Tokens of one purpose: to sign in once, or to prove to a third party who somebody is."""
 
-from myelin.db.query import Store, query
+from myelin.db.query import Store, query, statement
+from myelin.db.sql import Statement
 
 
 class LoginTokenStore(Store):
@@ -17,6 +18,11 @@ class LoginTokenStore(Store):
     @query("DELETE FROM login_tokens WHERE expires_ts <= :now")
     async def delete_expired(self, now: int) -> int:
         """Forget what nobody used."""
+
+
+@statement("DELETE FROM login_tokens WHERE user_id = :user_id")
+def delete_login_tokens(user_id: str) -> Statement:
+    """Withdraw all of a user's."""
 
 
 class OpenIdTokenStore(Store):

@@ -71,7 +71,7 @@ class SessionStore(Store):
         parent: str,
         created_ts: int,
         expires_ts: int | None,
-        refresh_hash: str,
+        refresh_hash: str | None,
         refresh_expires_ts: int | None,
     ) -> str | None:
         """Add the pair that follows another; None when that one is gone."""

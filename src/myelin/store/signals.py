@@ -6,6 +6,7 @@ from myelin.db.query import Store, query, statement
 from myelin.db.sql import Statement
 
 SESSIONS_ENDED = "sessions_ended"
+PROFILE_CHANGED = "profile_changed"
 
 
 class Signal(NamedTuple):
@@ -14,15 +15,14 @@ class Signal(NamedTuple):
     position: int
     kind: str
     user_id: str
-    device_id: str | None
+    about: str | None
 
 
 class SignalStore(Store):
     """Signals by their place in the log."""
 
     @query(
-        "SELECT position, kind, user_id, device_id FROM signals"
-        " WHERE position BETWEEN :first AND :last ORDER BY position"
+        "SELECT position, kind, user_id, about FROM signals WHERE position BETWEEN :first AND :last ORDER BY position"
     )
     async def signals(self, first: int, last: int) -> list[Signal]:
         """The signals of a range of positions, both ends included."""
@@ -33,8 +33,14 @@ class SignalStore(Store):
 
 
 @statement(
-    "INSERT INTO signals (position, kind, user_id, device_id)"
-    " VALUES (:position, 'sessions_ended', :user_id, :device_id)"
+    "INSERT INTO signals (position, kind, user_id, about) VALUES (:position, 'sessions_ended', :user_id, :device_id)"
 )
 def put_sessions_ended(position: int, user_id: str, device_id: str | None) -> Statement:
     """Say that sessions ended or that their user's rights changed."""
+
+
+@statement(
+    "INSERT INTO signals (position, kind, user_id, about) VALUES (:position, 'profile_changed', :user_id, :field)"
+)
+def put_profile_changed(position: int, user_id: str, field: str) -> Statement:
+    """Say that a field of a profile changed."""

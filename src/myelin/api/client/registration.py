@@ -77,7 +77,7 @@ async def register(
         return _registered(await registration.register_guest(device, address=address))
     if query.kind != "user":
         raise InvalidParam("kind must be user or guest")
-    flows = registration.flows
+    flows = registration.flows()
     await registration.check_name(read(RegisterBody, body).username)
     passed = await uia.check(Operation("POST", "/register", address), body, flows)
     wanted = read(RegisterBody, passed.body)
@@ -92,8 +92,8 @@ async def register(
 @endpoints.endpoint("GET /_matrix/client/v3/register/available", limit="general")
 async def check_username_availability(registration: RegistrationService, query: AvailableQuery) -> Available:
     """Say whether a user name can be registered."""
-    if registration.flows:
-        await registration.check_available(query.username)
+    registration.check_open()
+    await registration.check_available(query.username)
     return Available()
 
 

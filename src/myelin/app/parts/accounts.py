@@ -3,14 +3,38 @@
 from collections.abc import Mapping
 from typing import Any
 
-from myelin.api.client import login, registration, whoami
+from myelin.api.client import (
+    account_deactivation,
+    admin,
+    administrative_contact,
+    capabilities,
+    device_management,
+    filter,  # noqa: A004  (the spec's name of the file)
+    login,
+    login_token,
+    logout,
+    openid,
+    password_management,
+    profile,
+    refresh,
+    registration,
+    registration_tokens,
+    versions,
+    wellknown,
+    whoami,
+)
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
 from myelin.http.kernel import Authenticator
+from myelin.services.accounts.accounts import AccountService
 from myelin.services.accounts.authenticator import TokenAuthenticator
+from myelin.services.accounts.cleanup import ExpiryCleanup
 from myelin.services.accounts.credentials import Credentials
+from myelin.services.accounts.discovery import Discovery
+from myelin.services.accounts.filters import FilterService
 from myelin.services.accounts.last_seen import LastSeen
 from myelin.services.accounts.login import LoginService
+from myelin.services.accounts.openid import OpenIdService
 from myelin.services.accounts.passwords import PasswordService
 from myelin.services.accounts.ports import (
     DeactivationListeners,
@@ -18,64 +42,113 @@ from myelin.services.accounts.ports import (
     RemoteProfileSources,
     ReservedUserNamespaces,
 )
+from myelin.services.accounts.profiles import ProfileService
 from myelin.services.accounts.registration import RegistrationService
 from myelin.services.accounts.registration_tokens import RegistrationTokens
 from myelin.services.accounts.sessions import SessionService
 from myelin.services.accounts.uia import InteractiveAuth
-from myelin.services.accounts.uia_stages import DummyStage, PasswordStage, RegistrationTokenStage
+from myelin.services.accounts.uia_stages import DummyStage, PasswordStage, RegistrationTokenStage, Stage
 from myelin.services.devices.devices import DeviceService
 from myelin.services.devices.ports import DeviceRemovals, DeviceRenames
+
+ENDPOINTS = tuple(
+    module.endpoints
+    for module in (
+        account_deactivation,
+        admin,
+        administrative_contact,
+        capabilities,
+        device_management,
+        filter,
+        login,
+        login_token,
+        logout,
+        openid,
+        password_management,
+        profile,
+        refresh,
+        registration,
+        registration_tokens,
+        versions,
+        wellknown,
+        whoami,
+    )
+)
 
 
 def make_accounts(ground: Ground, services: Mapping[type, Any]) -> Part:  # noqa: ARG001  (a MakePart)
     """Everything about who somebody is."""
+    last_seen = LastSeen(ground.database, ground.clock)
+    passwords = PasswordService(ground.config.passwords)
+    made: dict[type, Any] = {
+        LastSeen: last_seen,
+        PasswordService: passwords,
+        **{kind: kind() for kind in (ProfileListeners, RemoteProfileSources, DeactivationListeners)},
+        **{kind: kind() for kind in (ReservedUserNamespaces, DeviceRemovals, DeviceRenames)},
+        Discovery: Discovery(ground.config),
+    }
+    _add_sign_in(ground, made)
+    _add_accounts(ground, made)
+    return Part(
+        services=made,
+        endpoints=ENDPOINTS,
+        loops=[last_seen.run, ExpiryCleanup(ground.database, ground.feed, ground.clock).run],
+        close=[last_seen.flush, passwords.close],
+    )
+
+
+def _add_sign_in(ground: Ground, made: dict[type, Any]) -> None:
+    """Who somebody is, and how they prove it."""
     config, database, clock, randomness = ground.config, ground.database, ground.clock, ground.randomness
-    last_seen = LastSeen(database, clock)
-    authenticator = TokenAuthenticator(database, ground.committer, ground.feed, last_seen, clock)
-    passwords = PasswordService(config.passwords)
+    passwords = made[PasswordService]
+    authenticator = TokenAuthenticator(database, ground.committer, ground.feed, made[LastSeen], clock)
     sessions = SessionService(config.sessions, database, ground.committer, authenticator, clock, randomness)
     credentials = Credentials(database, passwords, ground.limiter, ground.server_name)
     tokens = RegistrationTokens(database, clock, randomness)
-    removals, renames, reserved = DeviceRemovals(), DeviceRenames(), ReservedUserNamespaces()
-    devices = DeviceService(database, ground.committer, last_seen, removals, renames)
-    stages = {
-        "m.login.dummy": DummyStage(),
-        "m.login.password": PasswordStage(credentials),
-        "m.login.registration_token": RegistrationTokenStage(tokens),
-    }
-    uia = InteractiveAuth(
-        database, stages, lifetime_ms=config.sessions.uia_session_lifetime_ms, clock=clock, randomness=randomness
+    made[Authenticator] = authenticator
+    made[SessionService] = sessions
+    made[RegistrationTokens] = tokens
+    made[InteractiveAuth] = InteractiveAuth(
+        database,
+        _stages(credentials, tokens),
+        lifetime_ms=config.sessions.uia_session_lifetime_ms,
+        clock=clock,
+        randomness=randomness,
     )
-    register = RegistrationService(
+    made[LoginService] = LoginService(
+        database, sessions, credentials, ground.limiter, config.sessions, clock, randomness
+    )
+    made[RegistrationService] = RegistrationService(
         config.registration,
         ground.server_name,
         database,
         sessions,
         passwords,
-        reserved,
+        made[ReservedUserNamespaces],
         ground.limiter,
         clock,
         randomness,
     )
-    sign_in = LoginService(database, sessions, credentials, ground.limiter, config.sessions, clock, randomness)
-    return Part(
-        services={
-            Authenticator: authenticator,
-            DeviceService: devices,
-            DeviceRemovals: removals,
-            DeviceRenames: renames,
-            ReservedUserNamespaces: reserved,
-            InteractiveAuth: uia,
-            LoginService: sign_in,
-            RegistrationService: register,
-            RegistrationTokens: tokens,
-            SessionService: sessions,
-            PasswordService: passwords,
-            ProfileListeners: ProfileListeners(),
-            RemoteProfileSources: RemoteProfileSources(),
-            DeactivationListeners: DeactivationListeners(),
-        },
-        endpoints=[login.endpoints, registration.endpoints, whoami.endpoints],
-        loops=[last_seen.run],
-        close=[last_seen.flush, passwords.close],
+
+
+def _stages(credentials: Credentials, tokens: RegistrationTokens) -> dict[str, Stage]:
+    return {
+        "m.login.dummy": DummyStage(),
+        "m.login.password": PasswordStage(credentials),
+        "m.login.registration_token": RegistrationTokenStage(tokens),
+    }
+
+
+def _add_accounts(ground: Ground, made: dict[type, Any]) -> None:
+    """What belongs to somebody."""
+    config, database, committer, clock = ground.config, ground.database, ground.committer, ground.clock
+    devices = DeviceService(database, committer, made[LastSeen], made[DeviceRemovals], made[DeviceRenames])
+    made[DeviceService] = devices
+    made[AccountService] = AccountService(
+        database, committer, made[PasswordService], devices, made[DeactivationListeners], ground.server_name
     )
+    made[ProfileService] = ProfileService(
+        database, committer, ground.server_name, made[ProfileListeners], made[RemoteProfileSources]
+    )
+    made[FilterService] = FilterService(database, clock, max_per_user=config.sync.max_filters_per_user)
+    made[OpenIdService] = OpenIdService(database, config.sessions, clock, ground.randomness)

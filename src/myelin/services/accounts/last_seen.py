@@ -44,7 +44,10 @@ class LastSeen:
         self.interval += 1
         noted, self._noted = self._noted, {}
         if noted:
-            rows = [put_last_seen(*device, *sighting) for device, sighting in sorted(noted.items())]
+            rows = [
+                put_last_seen(user, device, seen.ts, seen.ip, seen.agent)
+                for (user, device), seen in sorted(noted.items())
+            ]
             await self._database.execute_many(rows[0].sql, [row.args for row in rows])
 
     async def run(self) -> None:

@@ -1,7 +1,9 @@
 """What accounts tell to, and ask of, the parts of the server above them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
+
+from myelin.db.sql import Statement
 
 
 class ProfileListener(Protocol):
@@ -55,6 +57,6 @@ class ReservedUserNamespaces(list[UserNamespaces]):
 class DeviceDeletion(Protocol):
     """Deletes devices with all that hangs on them."""
 
-    async def delete_all(self, user_id: str, *, but: str | None = None) -> None:
-        """Sign a user out everywhere, or everywhere but on one device."""
+    async def delete_all(self, user_id: str, *, but: str | None = None, also: Sequence[Statement] = ()) -> None:
+        """Sign a user out everywhere, or everywhere but on one device; `also` is written with it."""
         ...

@@ -67,18 +67,15 @@ class RegistrationService:
         self._clock = clock
         self._randomness = randomness
 
-    @property
-    def is_open(self) -> bool:
-        """Whether anybody can register at all."""
-        return self._config.mode != "closed"
+    def check_open(self) -> None:
+        """Raises Forbidden where nobody can register."""
+        if self._config.mode == "closed":
+            raise Forbidden("Registration is disabled on this server")
 
-    @property
     def flows(self) -> Sequence[Sequence[str]]:
         """The stages that a registration goes through. Raises Forbidden where it is closed."""
-        flows = _FLOWS.get(self._config.mode)
-        if flows is None:
-            raise Forbidden("Registration is disabled on this server")
-        return flows
+        self.check_open()
+        return _FLOWS[self._config.mode]
 
     def user_id_of(self, name: str) -> str:
         """The ID that a chosen user name gives; the name may be a whole ID of this server. Raises InvalidUsername."""
@@ -128,7 +125,7 @@ class RegistrationService:
 
     async def register_guest(self, device: NewDevice, *, address: str) -> SignedIn:
         """Make a guest account. Raises M_GUEST_ACCESS_FORBIDDEN where guests are not wanted."""
-        if not self._config.guests or not self.is_open:
+        if not self._config.guests or self._config.mode == "closed":
             raise MatrixError("Guests are not allowed on this server", errcode="M_GUEST_ACCESS_FORBIDDEN")
         self._limiter.take("registration", address)
         user_id = new_user_id(f"{GUEST_NAME_PREFIX}{self._generated_name()}", self._server_name)

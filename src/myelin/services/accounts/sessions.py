@@ -1,5 +1,7 @@
 """Begin sessions and renew them (spec: client-server API, "Refreshing access tokens")."""
 
+from typing import TypedDict
+
 import msgspec
 
 from myelin.bus.news import SessionsEnded
@@ -51,6 +53,13 @@ class SignedIn(msgspec.Struct, frozen=True):
     tokens: Tokens
 
 
+class _Row(TypedDict):
+    created_ts: int
+    expires_ts: int | None
+    refresh_hash: str | None
+    refresh_expires_ts: int | None
+
+
 class _Pair(msgspec.Struct, frozen=True):
     tokens: Tokens
     session: str
@@ -59,7 +68,7 @@ class _Pair(msgspec.Struct, frozen=True):
     refresh_hash: str | None
     refresh_expires_ts: int | None
 
-    def row(self) -> dict[str, int | str | None]:
+    def row(self) -> _Row:
         return {
             "created_ts": self.created_ts,
             "expires_ts": self.expires_ts,

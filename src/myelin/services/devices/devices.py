@@ -11,6 +11,7 @@ from myelin.services.accounts.last_seen import LastSeen
 from myelin.services.accounts.sessions import check_device_name
 from myelin.services.devices.ports import DeviceRemovals, DeviceRenames
 from myelin.store.devices import Device, DeviceStore, delete_device, put_device_name
+from myelin.store.login_tokens import delete_login_tokens
 from myelin.store.sessions import end_sessions_of_device, end_sessions_of_user
 from myelin.store.signals import put_sessions_ended
 
@@ -59,16 +60,15 @@ class DeviceService:
         if found:
             await self._delete(user_id, found, [end_sessions_of_device(user_id, device_id) for device_id in found])
 
-    async def delete_all(self, user_id: str, *, but: str | None = None) -> None:
-        """Sign a user out everywhere, or everywhere but on one device."""
+    async def delete_all(self, user_id: str, *, but: str | None = None, also: Sequence[Statement] = ()) -> None:
+        """Sign a user out everywhere, or everywhere but on one device; `also` is written with it."""
         found = [d.device_id for d in await self._store.devices(user_id) if d.device_id != but]
         ends = (
             [end_sessions_of_user(user_id)]
             if but is None
             else [end_sessions_of_device(user_id, device_id) for device_id in found]
         )
-        if found or but is None:
-            await self._delete(user_id, found, ends)
+        await self._delete(user_id, found, [*also, *ends, delete_login_tokens(user_id)])
 
     async def _delete(self, user_id: str, device_ids: Sequence[str], ends: Sequence[Statement]) -> None:
         deletes = [delete_device(user_id, device_id) for device_id in device_ids]
@@ -83,7 +83,7 @@ class DeviceService:
                 news=ended,
             )
         )
-        for part in self._removals:
+        for part in self._removals if device_ids else ():
             await part.removed(user_id, device_ids)
 
     def _fresh(self, user_id: str, device: Device) -> Device:

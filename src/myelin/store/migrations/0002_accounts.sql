@@ -41,9 +41,9 @@ CREATE INDEX sessions_by_parent ON sessions (parent);
 -- What is no row of its own, but other processes must hear of.
 CREATE TABLE signals (
     position BIGINT NOT NULL,
-    kind TEXT NOT NULL,                      -- sessions_ended
+    kind TEXT NOT NULL,                      -- sessions_ended or profile_changed
     user_id TEXT NOT NULL,
-    device_id TEXT
+    about TEXT                               -- the device (NULL: all of them), or the profile's field
 );
 CREATE INDEX signals_by_position ON signals (position);
 
@@ -87,15 +87,15 @@ CREATE TABLE openid_tokens (
 CREATE TABLE profiles (
     user_id TEXT NOT NULL,
     field TEXT NOT NULL,
-    value TEXT NOT NULL,                     -- JSON; null: the field was deleted
-    position BIGINT NOT NULL,
+    value TEXT NOT NULL,                     -- JSON
+    size BIGINT NOT NULL,                    -- bytes that the field takes in the profile's JSON
     PRIMARY KEY (user_id, field)
 ) CLUSTERED;
-CREATE INDEX profiles_by_position ON profiles (position);
 
 CREATE TABLE filters (
     user_id TEXT NOT NULL,
     filter_id TEXT NOT NULL,                 -- from the content's hash: the same filter is stored once
     json TEXT NOT NULL,
+    created_ts BIGINT NOT NULL,
     PRIMARY KEY (user_id, filter_id)
 ) CLUSTERED;
