@@ -14,6 +14,7 @@ CONVERSATION = (
     "encryptedRoom",
     "bothDecrypt",
     "devicesSigned",
+    "verifyEachOther",
     "edit",
     "reaction",
     "thread",

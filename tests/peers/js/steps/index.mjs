@@ -6,3 +6,4 @@ export * from "./encryption.mjs";
 export * from "./finding.mjs";
 export * from "./guests.mjs";
 export * from "./media.mjs";
+export * from "./verification.mjs";
