@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from matrix.auth_rules import scenes_of_members, scenes_of_power_levels, scenes_of_rooms
+from matrix.auth_rules import scenes_of_invites, scenes_of_members, scenes_of_power_levels, scenes_of_rooms
 from matrix.auth_rules.rooms import RULES, Room, Rule
 from myelin.matrix.errors import AuthRejected
 from myelin.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 
-TABLES = (scenes_of_members, scenes_of_power_levels, scenes_of_rooms)
+TABLES = (scenes_of_invites, scenes_of_members, scenes_of_power_levels, scenes_of_rooms)
 NUMBERS = json.loads(Path(__file__).with_name("rule_numbers.json").read_text())
 """The numbers of the rules in the spec's text that have no parts."""
 

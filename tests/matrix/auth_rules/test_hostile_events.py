@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matrix.auth_rules.rooms import ALICE, BOB, CAROL, Room
-from matrix.auth_rules.scenes_of_members import KEY, OTHER_KEY, OTHER_PUBLIC_KEY, PUBLIC_KEY
+from matrix.auth_rules.scenes_of_invites import KEY, OTHER_KEY, OTHER_PUBLIC_KEY, PUBLIC_KEY
 from myelin.matrix.auth_rules import auth_event_keys_for, check_auth_events, check_auth_rules, third_party_invite
 from myelin.matrix.errors import AuthRejected
 from myelin.matrix.room_versions import ROOM_VERSIONS, V11, RoomVersion
