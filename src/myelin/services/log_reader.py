@@ -7,7 +7,10 @@ from myelin.bus.news import News, RoomEvents
 from myelin.db.connection import Database
 from myelin.matrix.room_versions import ROOM_VERSIONS
 from myelin.services.accounts.log import read_signals
-from myelin.services.rooms.cache import to_pdu
+from myelin.services.e2ee.log import read_device_lists, read_key_counts, read_to_device
+from myelin.services.receipts.log import read_receipts
+from myelin.services.rooms.rows import to_pdu
+from myelin.services.userdata.log import read_account_data
 from myelin.store.events import EventStore
 from myelin.store.rooms import RoomStore
 from myelin.store.state import StateStore
@@ -43,7 +46,15 @@ async def read_room_events(database: Database, first: int, last: int) -> list[tu
     ]
 
 
-READERS: tuple[ReadKind, ...] = (read_room_events, read_signals)
+READERS: tuple[ReadKind, ...] = (
+    read_room_events,
+    read_signals,
+    read_account_data,
+    read_receipts,
+    read_to_device,
+    read_device_lists,
+    read_key_counts,
+)
 """One for each kind of row that has a position."""
 
 

@@ -143,6 +143,13 @@ class StateStore(Store):
     async def replaced_at(self, room_id: str, type: str, state_key: str, position: int) -> Interval | None:  # noqa: A002
         """What an entry was before it changed at a position."""
 
+    @query(
+        "SELECT DISTINCT state_key FROM state WHERE room_id IN :room_ids AND type = 'm.room.member' "
+        "AND membership = 'join' AND from_pos <= :after AND to_pos > :after AND to_pos <= :until"
+    )
+    async def joins_ended(self, room_ids: list[str], after: int, until: int) -> list[str]:
+        """Users who were joined to one of the rooms at `after`, and whose membership changed up to `until`."""
+
     @query("SELECT room_id FROM forgotten_rooms WHERE user_id = :user_id")
     async def forgotten(self, user_id: str) -> list[str]:
         """Rooms that a user left and forgot."""

@@ -5,9 +5,12 @@ from typing import Any
 
 from myelin.app.ground import Ground
 from myelin.app.parts.accounts import make_accounts
+from myelin.app.parts.e2ee import make_e2ee
 from myelin.app.parts.media import make_media
 from myelin.app.parts.part import Part
+from myelin.app.parts.rooms import make_rooms
+from myelin.app.parts.user_data import make_user_data
 
 MakePart = Callable[[Ground, Mapping[type, Any]], Part]
 
-PARTS: tuple[MakePart, ...] = (make_accounts, make_media)
+PARTS: tuple[MakePart, ...] = (make_accounts, make_media, make_rooms, make_e2ee, make_user_data)

@@ -30,3 +30,15 @@ class SharedRooms(Protocol):
     async def users_no_longer_sharing(self, user_id: str, since: int, to: int) -> Set[str]:
         """Users who shared a room at one position of the log and share none any more at another."""
         ...
+
+
+class SyncTokens(Protocol):
+    """Understands the tokens that `/sync` hands out."""
+
+    def position_of(self, token: str) -> int:
+        """The position of the log that a token stands for. Raises InvalidParam."""
+        ...
+
+
+class SyncTokenReaders(list[SyncTokens]):
+    """The part that hands out tokens adds itself; the first that is there is asked."""

@@ -18,7 +18,7 @@ from myelin.matrix.identifiers import is_room_id
 from myelin.matrix.limits import utf8_length
 from myelin.services.userdata.limits import MAX_ACCOUNT_DATA_BYTES, MAX_ACCOUNT_DATA_TYPES, MAX_TYPE_BYTES
 from myelin.services.userdata.user_account_data import GLOBAL, PUSH_RULES, UserAccountData
-from myelin.store.account_data import CLAIM_UNCHANGED, AccountDataRow, AccountDataStore, put_account_data
+from myelin.store.account_data import CLAIM_UNCHANGED, AccountDataStore, put_account_data
 
 MAX_REMEMBERED_USERS = 5_000
 CHANGE_ATTEMPTS = 10
@@ -129,8 +129,3 @@ def check_room(room_id: str) -> None:
     """Raise InvalidParam for what is neither a room ID nor `GLOBAL`."""
     if room_id != GLOBAL and not is_room_id(room_id):
         raise InvalidParam(f"{room_id} is not a valid room ID.")
-
-
-def row_news(row: AccountDataRow) -> tuple[int, AccountDataChanged]:
-    """The news that the writer of a row announced."""
-    return row.position, AccountDataChanged(row.user_id, row.room_id, row.type, row.json)

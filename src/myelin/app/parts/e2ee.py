@@ -1,0 +1,55 @@
+"""End-to-end encryption: keys, cross-signing, backups, to-device messages, device lists."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from myelin.api.client import cross_signing, key_backup, keys, to_device
+from myelin.app.ground import Ground
+from myelin.app.parts.part import Part
+from myelin.services.devices.ports import DeviceRemovals, DeviceRenames
+from myelin.services.e2ee.backup_sessions import BackupSessions
+from myelin.services.e2ee.cross_signing import CrossSigning
+from myelin.services.e2ee.device_lists import DeviceLists
+from myelin.services.e2ee.device_removal import DeviceKeyRemoval
+from myelin.services.e2ee.key_backup import KeyBackups
+from myelin.services.e2ee.key_changes import KeyChanges
+from myelin.services.e2ee.key_claim import KeyClaims
+from myelin.services.e2ee.key_counts import KeyCounts
+from myelin.services.e2ee.key_query import KeyQueries
+from myelin.services.e2ee.key_upload import KeyUploads
+from myelin.services.e2ee.ports import SyncTokenReaders
+from myelin.services.e2ee.signatures import Signatures
+from myelin.services.e2ee.to_device import ToDevice
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.reading import RoomReading
+
+
+def make_e2ee(ground: Ground, services: Mapping[type, Any]) -> Part:
+    """Everything around keys; devices that are deleted or renamed are heard of."""
+    database, committer, feed = ground.database, ground.committer, ground.feed
+    name = ground.server_name
+    device_lists = DeviceLists(database, committer, feed)
+    counts = KeyCounts(database, feed)
+    backups = KeyBackups(database)
+    tokens = SyncTokenReaders()
+    removal = DeviceKeyRemoval(committer, device_lists)
+    services[DeviceRemovals].append(removal)
+    services[DeviceRenames].append(removal)
+    made = (
+        device_lists,
+        counts,
+        backups,
+        tokens,
+        KeyUploads(database, committer, counts),
+        KeyQueries(name, database, None),
+        KeyClaims(name, database, committer, None),
+        KeyChanges(device_lists, RoomReading(services[Rooms], database), tokens),
+        CrossSigning(database, committer),
+        Signatures(database, committer),
+        BackupSessions(database, backups),
+        ToDevice(name, database, committer, feed, ground.clock),
+    )
+    return Part(
+        services={type(service): service for service in made},
+        endpoints=(keys.endpoints, cross_signing.endpoints, key_backup.endpoints, to_device.endpoints),
+    )
