@@ -16,6 +16,7 @@ from myelin.config.sections.accounts import CHEAP_PASSWORDS, Registration
 from myelin.config.sections.rate_limits import RateLimits
 from myelin.config.sections.serving import Server
 from myelin.config.sections.storage import Database
+from myelin.telemetry.ambient import Clock
 
 SERVER_NAME = "hs1"
 KEY_LINE = "ed25519 a_test Bz3iD4Fm8cHLO0fNq5FkG1o2fW0F4mC0yAqV3HkY2bE"
@@ -143,9 +144,9 @@ def make_config(folder: Path, database_url: str = "", **sections: Any) -> Config
 
 
 @contextlib.asynccontextmanager
-async def running_server(config: Config) -> AsyncIterator[TestServer]:
+async def running_server(config: Config, clock: Clock | None = None) -> AsyncIterator[TestServer]:
     """A server for the time of the block."""
-    app = await build(config)
+    app = await build(config, clock=clock)
     async with Running(app) as running, aiohttp.ClientSession() as session:
         yield TestServer(running, session)
     await asyncio.sleep(0)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from held_clock import HeldClock
 from inprocess import TestServer, make_config, running_server
 
 
@@ -15,9 +16,22 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def clock() -> HeldClock:
+    """The clock of `server_at`."""
+    return HeldClock()
+
+
+@pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[TestServer]:
     """A server on SQLite."""
     async with running_server(make_config(tmp_path)) as running:
+        yield running
+
+
+@pytest.fixture
+async def server_at(tmp_path: Path, clock: HeldClock) -> AsyncIterator[TestServer]:
+    """A server on SQLite whose time stands still."""
+    async with running_server(make_config(tmp_path), clock) as running:
         yield running
 
 

@@ -1,8 +1,13 @@
-"""What the administrator does without a server running, or beside one: accounts and registration tokens."""
+"""What the administrator does without a server running, or beside one: accounts and registration tokens.
 
+Each function opens the configured database, does its work and returns; none may be called within an event loop.
+"""
+
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from myelin.app.build import lay_ground
 from myelin.app.parts.accounts import make_accounts
@@ -15,7 +20,20 @@ from myelin.services.accounts.tokens import new_secret
 from myelin.store.registration_tokens import RegistrationToken
 from myelin.telemetry.ambient import SystemClock, SystemRandomness
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 GENERATED_PASSWORD_CHARACTERS = 20
+
+
+def _blocking(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """For commands, which have no event loop of their own."""
+
+    @functools.wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return asyncio.run(work(*args, **kwargs))
+
+    return run
 
 
 @contextlib.asynccontextmanager
@@ -32,6 +50,7 @@ async def opened(config: Config) -> AsyncIterator[Mapping[type, Any]]:
         await ground.database.close()
 
 
+@_blocking
 async def create_user(config: Config, name: str, password: str, admin: bool = False) -> str:
     """Make an account, reserved names included; the user's ID.
 
@@ -47,6 +66,7 @@ async def create_user(config: Config, name: str, password: str, admin: bool = Fa
     return user_id
 
 
+@_blocking
 async def set_password(config: Config, name: str, password: str) -> str:
     """Give a user another password and sign them out everywhere; the user's ID. Raises NotFound, M_WEAK_PASSWORD."""
     async with opened(config) as services:
@@ -56,6 +76,7 @@ async def set_password(config: Config, name: str, password: str) -> str:
     return user.user_id
 
 
+@_blocking
 async def set_admin(config: Config, name: str, *, is_admin: bool) -> str:
     """Make a user a server administrator, or no longer; the user's ID. Raises NotFound."""
     async with opened(config) as services:
@@ -69,6 +90,7 @@ def new_password() -> str:
     return new_secret(SystemRandomness())[:GENERATED_PASSWORD_CHARACTERS]
 
 
+@_blocking
 async def create_registration_token(
     config: Config, token: str | None = None, *, uses_allowed: int | None = None, expires_ts: int | None = None
 ) -> RegistrationToken:
@@ -78,6 +100,7 @@ async def create_registration_token(
         return await tokens.create(token, uses_allowed=uses_allowed, expires_ts=expires_ts)
 
 
+@_blocking
 async def registration_tokens(config: Config) -> Sequence[RegistrationToken]:
     """All registration tokens, the oldest first."""
     async with opened(config) as services:
@@ -85,6 +108,7 @@ async def registration_tokens(config: Config) -> Sequence[RegistrationToken]:
         return await tokens.tokens()
 
 
+@_blocking
 async def delete_registration_token(config: Config, token: str) -> None:
     """Withdraw a registration token. Raises NotFound."""
     async with opened(config) as services:
