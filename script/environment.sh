@@ -49,13 +49,17 @@ make_venv() {
 
 # install_locked FOLDER LOCK [project]: installs LOCK, and the project in place, unless that is what is there already.
 install_locked() {
-  local folder=$1 lock=$2 project=${3:-} stamp digest
+  local folder=$1 lock=$2 project=${3:-} stamp digest requirements
   stamp="$folder/installed-$(basename "$lock" .lock)"
   digest=$(cat "$lock" ${project:+pyproject.toml} | sha256sum)
   make_venv "$folder"
   [[ -f $stamp && $(<"$stamp") == "$digest $root" ]] && return
   say "installing $lock"
-  "$folder/bin/python" -m pip install --quiet --require-hashes --no-deps -r "$lock"
+  # What builds comes first, so that whatever has no wheel is built with that and nothing unpinned.
+  for requirements in requirements/build.lock "$lock"; do
+    "$folder/bin/python" -m pip install --quiet --require-hashes --no-deps --no-build-isolation --use-pep517 \
+      -r "$requirements"
+  done
   if [[ -n $project ]]; then
     "$folder/bin/python" -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
   fi
@@ -76,7 +80,8 @@ install_peers() {
   command -v npm >/dev/null || install_debian npm
   say "installing the Node packages of $folder"
   (cd "$folder" && npm ci --loglevel=error)
-  "$folder/node_modules/.bin/node" -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' ||
+  # The package of this machine's architecture is the one that npm installed; not every npm links its program.
+  "$(compgen -G "$folder/node_modules/node-linux-*/bin/node" || echo missing)" -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' ||
     die "no Node 22 for this machine's architecture among the packages of $folder"
   printf '%s' "$digest" >"$stamp"
 }

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any
 
 FOLDER = Path(__file__).parent / "js"
-NODE = FOLDER / "node_modules/.bin/node"
 STEP_DEADLINE_SECONDS = 90
 CLOSE_DEADLINE_SECONDS = 20
 LINE_LIMIT = 2**20
@@ -16,6 +15,14 @@ LINE_LIMIT = 2**20
 
 class StepFailed(Exception):
     """A step did not do what it should; the text is the client's own account of it."""
+
+
+def _node() -> Path:
+    """Return the Node that npm installed for this machine's architecture."""
+    found = list(FOLDER.glob("node_modules/node-linux-*/bin/node"))
+    if not found:
+        raise FileNotFoundError(f"no Node below {FOLDER}: script/test installs it")
+    return found[0]
 
 
 class JsSdkClients:
@@ -26,10 +33,8 @@ class JsSdkClients:
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> "JsSdkClients":
-        if not NODE.exists():
-            raise FileNotFoundError(f"{NODE} is missing: script/test installs it")
         self._process = await asyncio.create_subprocess_exec(
-            str(NODE),
+            str(_node()),
             "main.mjs",
             cwd=FOLDER,
             stdin=asyncio.subprocess.PIPE,
