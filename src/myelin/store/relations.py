@@ -5,6 +5,9 @@ from typing import NamedTuple
 from myelin.db.query import Store, query, statement
 from myelin.db.sql import Statement
 
+BUNDLED = frozenset({"m.replace", "m.thread", "m.reference"})
+"""Relationship types that are bundled with the parent event."""
+
 
 class Relation(NamedTuple):
     """An event that relates to another."""
@@ -19,6 +22,7 @@ class Relation(NamedTuple):
 
 
 _COLUMNS = "relates_to, position, event_id, rel_type, type, sender, aggregation_key"
+_BUNDLED = "('m.replace', 'm.thread', 'm.reference')"
 
 
 class RelationStore(Store):
@@ -27,6 +31,12 @@ class RelationStore(Store):
     @query(f"SELECT {_COLUMNS} FROM relations WHERE relates_to IN :event_ids ORDER BY position")
     async def to_events(self, event_ids: list[str]) -> list[Relation]:
         """All that relates to any of the events, oldest first."""
+
+    @query(
+        f"SELECT {_COLUMNS} FROM relations WHERE relates_to IN :event_ids AND rel_type IN {_BUNDLED} ORDER BY position"
+    )
+    async def bundled(self, event_ids: list[str]) -> list[Relation]:
+        """What is bundled with any of the events, oldest first."""
 
     @query(
         f"SELECT {_COLUMNS} FROM relations WHERE relates_to = :event_id AND position > :after AND position < :before "
@@ -64,6 +74,13 @@ class RelationStore(Store):
     )
     async def threads(self, room_id: str, before: int, limit: int) -> list[tuple[str, int]]:
         """Roots of threads with the position of the last reply, most recently active first."""
+
+    @query(
+        "SELECT event_id FROM relations WHERE room_id = :room_id AND rel_type = 'm.thread' AND position > :after "
+        "AND position <= :until ORDER BY position DESC LIMIT :limit"
+    )
+    async def in_threads(self, room_id: str, after: int, until: int, limit: int) -> list[str]:
+        """The last replies in threads of a room between two positions."""
 
     @query(
         "SELECT DISTINCT relates_to FROM relations WHERE rel_type = 'm.thread' AND sender = :sender "

@@ -27,6 +27,11 @@ class RoomStore(Store):
     async def rooms(self, room_ids: list[str]) -> list[StoredRoom]:
         """Those of the rooms that are known here."""
 
+    @query("SELECT room_id FROM rooms WHERE room_id IN :room_ids AND version > :since")
+    async def written_after(self, room_ids: list[str], since: int) -> list[str]:
+        """Those of the rooms whose last event is after a position."""
+        ...
+
     @query("SELECT room_id FROM rooms ORDER BY room_id")
     async def room_ids(self) -> list[str]:
         """Every room known here."""

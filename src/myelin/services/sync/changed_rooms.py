@@ -1,0 +1,30 @@
+"""Which of a user's rooms have new events."""
+
+from collections.abc import Set
+
+from myelin.bus.feed import Feed
+from myelin.bus.news import RoomEvents
+from myelin.bus.recent import Recent
+from myelin.db.connection import Database
+from myelin.store.rooms import RoomStore
+
+MAX_RECENT = 50_000
+
+
+class ChangedRooms:
+    """Remembers where events were written lately; for readers who were away longer the database tells."""
+
+    def __init__(self, database: Database, feed: Feed) -> None:
+        self._store = RoomStore(database)
+        self._recent: Recent[str] = Recent(feed.position, MAX_RECENT)
+        feed.subscribe(RoomEvents, self._hear)
+
+    async def among(self, room_ids: Set[str], since: int, until: int) -> set[str]:
+        """Those of the rooms that have events after one position, up to and including another."""
+        recent = self._recent.between(since, until)
+        if recent is not None:
+            return set(recent).intersection(room_ids) if recent else set()
+        return set(await self._store.written_after(sorted(room_ids), since))
+
+    def _hear(self, position: int, news: RoomEvents) -> None:
+        self._recent.add(position + len(news.pdus) - 1, news.room_id)

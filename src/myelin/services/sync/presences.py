@@ -1,0 +1,36 @@
+"""`presence` in a sync answer: of everybody who shares a room with the reader, and of the reader."""
+
+from typing import Any
+
+import orjson
+
+from myelin.services.presence.presence import Presence
+from myelin.services.sync.joined import Reader
+from myelin.services.sync.user_rooms import UserRooms, UserView
+
+
+class Presences:
+    """Chooses whose presence a reader is told."""
+
+    def __init__(self, presence: Presence, users: UserRooms) -> None:
+        self._presence = presence
+        self._users = users
+
+    async def events(self, view: UserView, reader: Reader, since: int | None) -> list[Any]:
+        """What changed after a serial; with None everybody's who was online lately."""
+        wanted = reader.wanted.presence
+        if wanted.passes_none:
+            return []
+        found: list[Any] = []
+        for user_id in self._presence.changed_users(since or 0):
+            if not wanted.matches("m.presence", user_id):
+                continue
+            if user_id == view.user_id or await self._share(view, user_id):
+                event = self._presence.event(user_id)
+                if event is not None:
+                    found.append(orjson.Fragment(event))
+        return found
+
+    async def _share(self, view: UserView, user_id: str) -> bool:
+        theirs = self._users.recall(user_id) or await self._users.of(user_id)
+        return not view.joined.isdisjoint(theirs.joined)
