@@ -74,6 +74,12 @@ class RoomForgotten(msgspec.Struct, frozen=True):
     room_id: str
 
 
+class RoomPublished(msgspec.Struct, frozen=True):
+    """A room was put on the public list, or taken off it."""
+
+    room_id: str
+
+
 class ProfileChanged(msgspec.Struct, frozen=True):
     """A field of a user's profile."""
 
@@ -108,6 +114,7 @@ News = (
     | DeviceListChanged
     | KeyCountsChanged
     | RoomForgotten
+    | RoomPublished
     | ProfileChanged
     | SessionsEnded
     | TypingChanged

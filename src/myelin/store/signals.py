@@ -7,6 +7,7 @@ from myelin.db.sql import Statement
 
 SESSIONS_ENDED = "sessions_ended"
 PROFILE_CHANGED = "profile_changed"
+ROOM_PUBLISHED = "room_published"
 
 
 class Signal(NamedTuple):
@@ -44,3 +45,8 @@ def put_sessions_ended(position: int, user_id: str, device_id: str | None) -> St
 )
 def put_profile_changed(position: int, user_id: str, field: str) -> Statement:
     """Say that a field of a profile changed."""
+
+
+@statement("INSERT INTO signals (position, kind, user_id, about) VALUES (:position, 'room_published', '', :room_id)")
+def put_room_published(position: int, room_id: str) -> Statement:
+    """Say that a room was put on the public list or taken off it."""

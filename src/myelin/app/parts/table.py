@@ -6,11 +6,21 @@ from typing import Any
 from myelin.app.ground import Ground
 from myelin.app.parts.accounts import make_accounts
 from myelin.app.parts.e2ee import make_e2ee
+from myelin.app.parts.directory import make_directory
 from myelin.app.parts.media import make_media
 from myelin.app.parts.part import Part
 from myelin.app.parts.rooms import make_rooms
+from myelin.app.parts.rooms_api import make_rooms_api
 from myelin.app.parts.user_data import make_user_data
 
 MakePart = Callable[[Ground, Mapping[type, Any]], Part]
 
-PARTS: tuple[MakePart, ...] = (make_accounts, make_media, make_rooms, make_e2ee, make_user_data)
+PARTS: tuple[MakePart, ...] = (
+    make_accounts,
+    make_directory,
+    make_media,
+    make_rooms,
+    make_rooms_api,
+    make_e2ee,
+    make_user_data,
+)

@@ -1,12 +1,12 @@
 """What the log holds of accounts, read back for processes that did not write it."""
 
-from myelin.bus.news import News, ProfileChanged, SessionsEnded
+from myelin.bus.news import News, ProfileChanged, RoomPublished, SessionsEnded
 from myelin.db.connection import Database
-from myelin.store.signals import PROFILE_CHANGED, SESSIONS_ENDED, Signal, SignalStore
+from myelin.store.signals import PROFILE_CHANGED, ROOM_PUBLISHED, SESSIONS_ENDED, Signal, SignalStore
 
 
 async def read_signals(database: Database, first: int, last: int) -> list[tuple[int, News]]:
-    """Sessions that ended and profiles that changed."""
+    """What has no row of its own: sessions that ended, profiles that changed, rooms on the public list."""
     found = [(s.position, _news(s)) for s in await SignalStore(database).signals(first, last)]
     return [(position, news) for position, news in found if news is not None]
 
@@ -17,4 +17,6 @@ def _news(signal: Signal) -> News | None:
         return SessionsEnded(signal.user_id, signal.about)
     if signal.kind == PROFILE_CHANGED:
         return ProfileChanged(signal.user_id, signal.about or "")
+    if signal.kind == ROOM_PUBLISHED:
+        return RoomPublished(signal.about or "")
     return None

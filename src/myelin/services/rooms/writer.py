@@ -2,11 +2,13 @@
 when another process was faster.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from myelin.bus.news import RoomEvents
+from myelin.bus.news import News, RoomEvents
+from myelin.db.claims import Claim
 from myelin.db.committer import AlreadyDone, Committer, GuardFailed, Write
 from myelin.db.connection import Database, DatabaseError
 from myelin.db.sql import Statement
@@ -50,6 +52,18 @@ class Once(msgspec.Struct, frozen=True):
         return transaction_key(self.device_id, self.scope, self.txn_id)
 
 
+class Beside(NamedTuple):
+    """What is written in the same transaction as a new room, and told with it."""
+
+    claims: Sequence[Claim] = ()
+    statements: Callable[[int], Sequence[Statement]] = lambda _: ()
+    """Called with the position of the room's first event."""
+    news: Sequence[News] = ()
+
+
+NOTHING = Beside()
+
+
 class RoomWriter:
     """Writes events to rooms."""
 
@@ -91,6 +105,10 @@ class RoomWriter:
             return first
         return pdus[0].event_id
 
+    async def sent(self, once: Once) -> str | None:
+        """What was sent under a transaction before."""
+        return await self._transactions.result(once.user_id, once.key)
+
     async def write(self, room_id: str, drafts: list[Draft], *, once: Once | None = None) -> list[Pdu]:
         """Write events that follow each other, all or none. Raises AlreadyDone if `once` was done before."""
         for _ in range(MAX_ATTEMPTS):
@@ -119,23 +137,38 @@ class RoomWriter:
         except CoreError as error:
             raise InvalidParam(str(error)) from error
 
-    async def _commit(self, tip: Tip, pdus: list[Pdu], once: Once | None, more: list[Statement]) -> int:
+    async def _commit(
+        self, tip: Tip, pdus: list[Pdu], once: Once | None, more: list[Statement], beside: Beside = NOTHING
+    ) -> int:
+        claims = (
+            () if once is None else (claim_transaction(once.user_id, once.key, pdus[0].event_id, self._clock.now_ms()),)
+        )
         txn = None if once is None else f"{once.device_id}\n{once.txn_id}"
-        result = pdus[0].event_id
         write = Write(
-            lambda first: [*event_statements(pdus, first, txn=txn, indexes=self._indexes), *more],
+            lambda first: [
+                *event_statements(pdus, first, txn=txn, indexes=self._indexes),
+                *more,
+                *beside.statements(first),
+            ],
             positions=len(pdus),
-            claims=() if once is None else (claim_transaction(once.user_id, once.key, result, self._clock.now_ms()),),
+            claims=(*claims, *beside.claims),
             chain=tip,
             tip=(tip.extremities, tip.depth),
-            news=[room_news(pdus, txn)],
+            news=[room_news(pdus, txn), *beside.news],
         )
         return await self._committer.commit(write)
 
-    async def create(self, room_id: str | None, version_id: str, drafts: list[Draft]) -> Room:
+    async def create(
+        self,
+        room_id: str | None,
+        version_id: str,
+        drafts: list[Draft],
+        beside: Callable[[str], Beside] | None = None,
+    ) -> Room:
         """Make a room from its first events, the create event first, all or none; it is in memory afterwards.
 
-        `room_id` is None where the version makes it from the create event.
+        `room_id` is None where the version makes it from the create event. `beside` is asked with the room's ID for
+        what belongs to the room and is written with it; raises AlreadyDone where one of its claims is taken.
         """
         version = ROOM_VERSIONS.get(version_id)
         if version is None:
@@ -150,7 +183,7 @@ class RoomWriter:
         pdus = [create, *self._build(room, tip, drafts[1:])]
         self._rooms.adopt(room)
         try:
-            await self._commit(tip, pdus, None, [])
+            await self._commit(tip, pdus, None, [], beside(room.room_id) if beside else NOTHING)
         except BaseException:
             self._rooms.drop(room.room_id)
             raise

@@ -1,0 +1,72 @@
+"""Joining rooms (spec: joining.yaml)."""
+
+from typing import Any
+
+import msgspec
+
+from myelin.api.client.create_room import RoomId
+from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.request import Request
+from myelin.http.requester import Requester
+from myelin.services.membership.joining import Entry, Joining
+from myelin.services.membership.third_party_invites import check_no_third_party_invite
+from myelin.services.rooms.addresses import RoomAddresses
+
+endpoints = Endpoints(group="rooms")
+
+MAX_VIA = 20
+"""Servers of a request that are asked."""
+
+
+class JoinBody(msgspec.Struct, frozen=True):
+    """Why somebody joins."""
+
+    reason: str | None = None
+    third_party_signed: dict[str, Any] | None = None
+
+
+def via(request: Request) -> tuple[str, ...]:
+    """The servers that a client names, under the name of today or that of old."""
+    named = request.query_list()
+    servers = [value for name, value in named if name == "via"] or [v for name, v in named if name == "server_name"]
+    return tuple(servers[:MAX_VIA])
+
+
+@endpoints.endpoint(
+    "POST /_matrix/client/v3/rooms/{room_id}/join",
+    auth=Auth.GUEST,
+    limit="joins",
+    shard_by="room_id",
+    body_optional=True,
+    unless_suspended=True,
+)
+async def join_room_by_id(requester: Requester, joining: Joining, room_id: str, body: JoinBody) -> RoomId:
+    """Join a room by its ID."""
+    check_no_third_party_invite(body.third_party_signed)
+    entry = Entry(user_id=requester.user_id, is_guest=requester.is_guest, reason=body.reason)
+    await joining.join(entry, room_id)
+    return RoomId(room_id)
+
+
+@endpoints.endpoint(
+    "POST /_matrix/client/v3/join/{room_id_or_alias}",
+    auth=Auth.GUEST,
+    limit="joins",
+    shard_by="room_id_or_alias",
+    body_optional=True,
+    unless_suspended=True,
+)
+async def join_room(
+    requester: Requester,
+    joining: Joining,
+    addresses: RoomAddresses,
+    request: Request,
+    room_id_or_alias: str,
+    body: JoinBody,
+) -> RoomId:
+    """Join a room by its ID or an alias."""
+    check_no_third_party_invite(body.third_party_signed)
+    found = await addresses.resolve(room_id_or_alias, via(request))
+    entry = Entry(user_id=requester.user_id, is_guest=requester.is_guest, reason=body.reason, via=found.servers)
+    await joining.join(entry, found.room_id)
+    return RoomId(found.room_id)

@@ -1,0 +1,32 @@
+"""Removing the content of events (spec: redaction.yaml)."""
+
+from typing import Any
+
+from myelin.api.client.room_send import EventId, Timestamp
+from myelin.http.endpoint import Endpoints
+from myelin.http.requester import Requester
+from myelin.services.rooms.sending import EventSender
+from myelin.services.rooms.writer import Once
+
+endpoints = Endpoints(group="rooms")
+
+
+@endpoints.endpoint(
+    "PUT /_matrix/client/v3/rooms/{room_id}/redact/{event_id}/{txn_id}",
+    limit="message",
+    shard_by="room_id",
+    body_optional=True,
+)
+async def redact_event(
+    requester: Requester,
+    sender: EventSender,
+    room_id: str,
+    event_id: str,
+    txn_id: str,
+    query: Timestamp,
+    body: dict[str, Any],
+) -> EventId:
+    """Redact an event."""
+    user_id = requester.user_id
+    once = Once(user_id, requester.device_id or "", txn_id, f"redact/{room_id}")
+    return EventId(await sender.redact(user_id, room_id, event_id, body, once=once, ts=query.of(requester)))

@@ -1,0 +1,50 @@
+"""Sending messages (spec: room_send.yaml)."""
+
+from typing import Any
+
+import msgspec
+
+from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.requester import Requester
+from myelin.services.rooms.sending import EventSender
+from myelin.services.rooms.writer import Once
+
+endpoints = Endpoints(group="rooms")
+
+
+class EventId(msgspec.Struct, frozen=True):
+    """The ID of an event."""
+
+    event_id: str
+
+
+class Timestamp(msgspec.Struct, frozen=True):
+    """When the event happened, for application services alone."""
+
+    ts: int | None = None
+
+    def of(self, requester: Requester) -> int | None:
+        """The time that the requester may choose."""
+        return None if requester.appservice_id is None else self.ts
+
+
+@endpoints.endpoint(
+    "PUT /_matrix/client/v3/rooms/{room_id}/send/{event_type}/{txn_id}",
+    auth=Auth.GUEST,
+    limit="message",
+    shard_by="room_id",
+    unless_suspended=True,
+)
+async def send_message(
+    requester: Requester,
+    sender: EventSender,
+    room_id: str,
+    event_type: str,
+    txn_id: str,
+    query: Timestamp,
+    body: dict[str, Any],
+) -> EventId:
+    """Send a message event."""
+    user_id = requester.user_id
+    once = Once(user_id, requester.device_id or "", txn_id, f"send/{room_id}")
+    return EventId(await sender.send(user_id, room_id, event_type, body, once=once, ts=query.of(requester)))

@@ -1,0 +1,50 @@
+"""Setting state (spec: room_state.yaml)."""
+
+from typing import Any
+
+from myelin.api.client.room_send import EventId, Timestamp
+from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.requester import Requester
+from myelin.services.membership.by_state import StateSender
+
+endpoints = Endpoints(group="rooms")
+
+
+@endpoints.endpoint(
+    "PUT /_matrix/client/v3/rooms/{room_id}/state/{event_type}/{state_key}",
+    auth=Auth.GUEST,
+    limit="message",
+    shard_by="room_id",
+    unless_suspended=True,
+)
+async def set_room_state_with_key(
+    requester: Requester,
+    sender: StateSender,
+    room_id: str,
+    event_type: str,
+    state_key: str,
+    query: Timestamp,
+    body: dict[str, Any],
+) -> EventId:
+    """Set a piece of state; with nothing after the last slash the key is empty."""
+    return EventId(await sender.put(requester, room_id, (event_type, state_key), body, ts=query.of(requester)))
+
+
+@endpoints.endpoint(
+    "PUT /_matrix/client/v3/rooms/{room_id}/state/{event_type}",
+    auth=Auth.GUEST,
+    limit="message",
+    shard_by="room_id",
+    unless_suspended=True,
+    name="set_room_state_with_key",
+)
+async def set_room_state(
+    requester: Requester,
+    sender: StateSender,
+    room_id: str,
+    event_type: str,
+    query: Timestamp,
+    body: dict[str, Any],
+) -> EventId:
+    """Set a piece of state with an empty key."""
+    return EventId(await sender.put(requester, room_id, (event_type, ""), body, ts=query.of(requester)))

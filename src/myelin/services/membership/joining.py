@@ -1,0 +1,121 @@
+"""Joining and knocking: by invitation, by the join rule, by being in another room, or through another server."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from myelin.matrix.auth_rules.selection import AUTHORISING_USER
+from myelin.matrix.errors import Forbidden, NotFound
+from myelin.services.membership.restricted import RestrictedRooms
+from myelin.services.rooms.building import Draft
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.members import content_of, join_rule, membership_of
+from myelin.services.rooms.ports import MemberNames, RemoteRoomSources
+from myelin.services.rooms.room import MEMBER, Room
+from myelin.services.rooms.writer import RoomWriter
+
+GUEST_ACCESS = "m.room.guest_access"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who wants to come in."""
+
+    user_id: str
+    is_guest: bool = False
+    reason: str | None = None
+    via: Sequence[str] = ()
+    """Servers to ask where this one is not in the room."""
+    content: Mapping[str, Any] = {}
+    """More for the membership event, such as names for this room alone."""
+
+
+class Joining:
+    """Takes users of this server into rooms."""
+
+    def __init__(
+        self,
+        server_name: str,
+        rooms: Rooms,
+        writer: RoomWriter,
+        names: MemberNames,
+        restricted: RestrictedRooms,
+        remote: RemoteRoomSources,
+    ) -> None:
+        self._suffix = f":{server_name}"
+        self._rooms = rooms
+        self._writer = writer
+        self._names = names
+        self._restricted = restricted
+        self._remote = remote
+
+    async def join(self, entry: Entry, room_id: str) -> None:
+        """Join a room; nothing happens if the user is in it. Raises Forbidden or NotFound."""
+        room = await self._rooms.find(room_id)
+        if room is not None and room.membership(entry.user_id) == "join" and not entry.content:
+            return
+        content = await self._content("join", entry)
+        if room is None or not self.is_here(room):
+            await self._join_remotely(entry, room_id, content)
+            return
+        _check_guest(room, entry)
+        await self._authorise(room, entry.user_id, content)
+        await self._write(room_id, entry.user_id, content)
+
+    async def knock(self, entry: Entry, room_id: str) -> None:
+        """Ask to be invited. Raises Forbidden or NotFound."""
+        room = await self._rooms.find(room_id)
+        content = await self._content("knock", entry)
+        if room is None or not self.is_here(room):
+            remote = self._remote.first()
+            if remote is None:
+                raise NotFound("There is no such room here")
+            await remote.knock(entry.user_id, room_id, entry.via, content)
+            return
+        if not room.version.knock or join_rule(room) not in ("knock", "knock_restricted"):
+            raise Forbidden("You are not allowed to knock on this room")
+        membership = await membership_of(self._rooms, room, entry.user_id)
+        if membership in ("join", "invite"):
+            raise Forbidden(f"You cannot knock: you are {'in the room' if membership == 'join' else 'invited'} already")
+        if membership == "ban":
+            raise Forbidden("You are banned from this room")
+        await self._write(room_id, entry.user_id, content)
+
+    def is_here(self, room: Room) -> bool:
+        """Whether this server can write to the room: one of its users is in it, or nobody at all."""
+        suffix = self._suffix
+        return not room.joined or any(user.endswith(suffix) for user in room.joined)
+
+    async def _authorise(self, room: Room, user_id: str, content: dict[str, Any]) -> None:
+        """Name who lets the user in, where the join rule asks for that; refuse in words where it is clear."""
+        rule = join_rule(room)
+        if rule == "public" or room.membership(user_id) is not None:
+            return
+        if await membership_of(self._rooms, room, user_id) == "ban":
+            raise Forbidden("You are banned from this room")
+        if not self._restricted.applies_to(room, rule):
+            raise Forbidden("You are not invited to this room")
+        content[AUTHORISING_USER] = await self._restricted.authorising_user(room, user_id)
+
+    async def _join_remotely(self, entry: Entry, room_id: str, content: Mapping[str, Any]) -> None:
+        remote = self._remote.first()
+        if remote is None:
+            raise NotFound("There is no such room here, and this server cannot ask others for it")
+        await remote.join(entry.user_id, room_id, entry.via, content)
+
+    async def _content(self, membership: str, entry: Entry) -> dict[str, Any]:
+        names = (await self._names.local_names([entry.user_id])).get(entry.user_id, {})
+        given = {key: value for key, value in entry.content.items() if key != AUTHORISING_USER}
+        content = {**names, **given, "membership": membership}
+        if entry.reason is not None:
+            content["reason"] = entry.reason
+        return content
+
+    async def _write(self, room_id: str, user_id: str, content: dict[str, Any]) -> None:
+        draft = Draft(sender=user_id, type=MEMBER, content=content, state_key=user_id)
+        await self._writer.send(room_id, draft)
+
+
+def _check_guest(room: Room, entry: Entry) -> None:
+    if entry.is_guest and content_of(room, GUEST_ACCESS).get("guest_access") != "can_join":
+        raise Forbidden("Guests may not join this room")

@@ -1,0 +1,51 @@
+"""Who is in a room, as services ask for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from myelin.matrix.events.pdu import Pdu
+from myelin.matrix.power_levels import PowerLevels
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.room import CREATE, MEMBER, Room
+
+JOIN_RULES = "m.room.join_rules"
+POWER_LEVELS = "m.room.power_levels"
+
+
+async def member_event(rooms: Rooms, room: Room, user_id: str) -> Pdu | None:
+    """A user's membership event, whatever it says."""
+    await rooms.hold_state(room, ((MEMBER, user_id),))
+    return room.current(MEMBER, user_id)
+
+
+async def membership_of(rooms: Rooms, room: Room, user_id: str) -> str | None:
+    """A user's membership: `join`, `invite`, `knock`, `leave`, `ban`, or None where there never was one."""
+    quick = room.membership(user_id)
+    if quick is not None:
+        return quick
+    pdu = await member_event(rooms, room, user_id)
+    membership = None if pdu is None else pdu.content.get("membership")
+    return membership if isinstance(membership, str) else None
+
+
+def power_levels(room: Room) -> PowerLevels:
+    """The room's power levels as of the last commit."""
+    return PowerLevels(room.current(POWER_LEVELS), room.current(*CREATE), room.version)
+
+
+def join_rule(room: Room) -> str:
+    """`join_rule`, which is `invite` where none is given."""
+    rule = content_of(room, JOIN_RULES).get("join_rule")
+    return rule if isinstance(rule, str) else "invite"
+
+
+def content_of(room: Room, event_type: str, state_key: str = "") -> Mapping[str, Any]:
+    """The content of a current state event that is no membership; empty where there is none."""
+    pdu = room.current(event_type, state_key)
+    return {} if pdu is None else pdu.content
+
+
+def text_of(room: Room, event_type: str, key: str) -> str | None:
+    """A string out of a state event's content, if there is one and it is not empty."""
+    value = content_of(room, event_type).get(key)
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,44 @@
+"""What rooms need of other parts: names for memberships, and the way to other servers."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+
+class MemberNames(Protocol):
+    """Knows how users of this server want to be shown."""
+
+    async def local_names(self, user_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """`displayname` and `avatar_url` by user; users without any may be left out."""
+        ...
+
+
+StateCheck = Callable[[str, str, dict[str, Any]], Awaitable[None]]
+"""Called with room ID, state key and content of state that a user wants to set; raises MatrixError."""
+
+
+class RemoteRooms(Protocol):
+    """Acts for our users in rooms of which this server cannot write the events alone."""
+
+    async def join(self, user_id: str, room_id: str, via: Sequence[str], content: Mapping[str, Any]) -> None:
+        """Join through one of the servers. Raises Forbidden or NotFound."""
+        ...
+
+    async def knock(self, user_id: str, room_id: str, via: Sequence[str], content: Mapping[str, Any]) -> None:
+        """Knock through one of the servers. Raises Forbidden or NotFound."""
+        ...
+
+    async def leave(self, user_id: str, room_id: str, content: Mapping[str, Any]) -> None:
+        """Reject an invite, or retract a knock. Raises NotFound where there is none."""
+        ...
+
+    async def invite(self, sender: str, user_id: str, room_id: str, content: Mapping[str, Any]) -> None:
+        """Invite a user of another server, whose server signs too. Raises Forbidden."""
+        ...
+
+
+class RemoteRoomSources(list[RemoteRooms]):
+    """The part that speaks to other servers adds itself; the first that is there is asked."""
+
+    def first(self) -> RemoteRooms | None:
+        """The way to other servers, if there is one."""
+        return self[0] if self else None
