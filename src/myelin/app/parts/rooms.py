@@ -5,16 +5,20 @@ from typing import Any
 
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
+from myelin.services.directory.directory_index import UserDirectoryIndex
 from myelin.services.rooms.building import Builder
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.writer import RoomWriter
 
 MIB = 1024 * 1024
+INDEXES = (UserDirectoryIndex,)
+"""What else is derived from events and written with them."""
 
 
-def make_rooms(ground: Ground, _services: Mapping[type, Any]) -> Part:
+def make_rooms(ground: Ground, services: Mapping[type, Any]) -> Part:
     """Rooms in memory, and the one writer of events."""
     rooms = Rooms(ground.database, ground.feed, budget_bytes=ground.config.sync.room_cache_mib * MIB)
     builder = Builder(ground.server_name, ground.signing_key, ground.clock, ground.randomness)
-    writer = RoomWriter(rooms, builder, ground.committer, ground.database, ground.clock)
+    indexes = [services[kind] for kind in INDEXES if kind in services]
+    writer = RoomWriter(rooms, builder, ground.committer, ground.database, ground.clock, indexes)
     return Part(services={Rooms: rooms, RoomWriter: writer, Builder: builder})

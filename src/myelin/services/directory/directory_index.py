@@ -1,0 +1,30 @@
+"""Marks what a new event changes in the user directory, in the transaction that writes the event."""
+
+from myelin.db.sql import Statement
+from myelin.matrix.events.pdu import Pdu
+from myelin.services.directory.entries import OPEN_RULES
+from myelin.store.user_directory import mark_stale
+
+MEMBER = "m.room.member"
+
+
+class UserDirectoryIndex:
+    """An EventIndex of rooms that show their members, and of other servers' users."""
+
+    def __init__(self, server_name: str) -> None:
+        self._ours = f":{server_name}"
+
+    def statements(self, pdu: Pdu, position: int) -> list[Statement]:  # noqa: ARG002  (an EventIndex)
+        """What to write for a new event."""
+        if pdu.state_key is None:
+            return []
+        if pdu.type in OPEN_RULES:
+            return [mark_stale(pdu.room_id)]
+        # The IDs of other servers' users are checked in the auth rules: they have a server name.
+        if pdu.type == MEMBER and not pdu.state_key.endswith(self._ours):
+            return [mark_stale(pdu.state_key)]
+        return []
+
+    def redacted(self, pdu: Pdu, position: int) -> list[Statement]:
+        """What to write when an event is redacted."""
+        return self.statements(pdu, position)
