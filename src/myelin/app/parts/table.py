@@ -5,8 +5,8 @@ from typing import Any
 
 from myelin.app.ground import Ground
 from myelin.app.parts.accounts import make_accounts
-from myelin.app.parts.e2ee import make_e2ee
 from myelin.app.parts.directory import make_directory
+from myelin.app.parts.e2ee import make_e2ee
 from myelin.app.parts.media import make_media
 from myelin.app.parts.part import Part
 from myelin.app.parts.rooms import make_rooms
