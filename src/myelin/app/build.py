@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import myelin.store
+from myelin.api.table import declared_endpoints
 from myelin.app.ground import Ground
-from myelin.app.observe import RequestObserver
 from myelin.app.parts.part import Part
 from myelin.app.parts.table import PARTS
 from myelin.bus.feed import Feed
@@ -25,6 +25,8 @@ from myelin.matrix.signing import SigningKey
 from myelin.services.log_reader import LogReader
 from myelin.store.log import LogStore
 from myelin.telemetry.ambient import Clock, Randomness, SystemClock, SystemRandomness
+from myelin.telemetry.metrics import Figures
+from myelin.telemetry.requests import RequestRecorder
 
 MIGRATIONS = Path(myelin.store.__file__).parent / "migrations"
 
@@ -61,7 +63,7 @@ async def build(config: Config, *, clock: Clock | None = None, randomness: Rando
         services,
         authenticators={Auth.USER: services[Authenticator]},
         limiter=ground.limiter,
-        observer=RequestObserver(config, ground.clock),
+        observer=RequestRecorder(config.logging, ground.figures, ground.clock),
         max_body=config.limits.max_json_size,
         trusted_proxies=tuple(ip_network(proxy) for proxy in config.server.trusted_proxies),
     )
@@ -72,6 +74,11 @@ async def build(config: Config, *, clock: Clock | None = None, randomness: Rando
         loops=[loop for part in parts for loop in part.loops],
         closers=[close for part in parts for close in part.close],
     )
+
+
+def route_table() -> list[Endpoint]:
+    """Every endpoint there is, by path."""
+    return sorted(declared_endpoints(), key=lambda endpoint: (endpoint.path, endpoint.method))
 
 
 def build_parts(ground: Ground) -> list[Part]:
@@ -105,6 +112,7 @@ async def lay_ground(config: Config, clock: Clock, randomness: Randomness) -> Gr
         limiter=RateLimiter(config.rate_limits, clock),
         clock=clock,
         randomness=randomness,
+        figures=Figures(),
     )
 
 

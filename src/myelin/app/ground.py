@@ -9,6 +9,7 @@ from myelin.db.connection import Database
 from myelin.http.rate_limits import RateLimiter
 from myelin.matrix.signing import SigningKey
 from myelin.telemetry.ambient import Clock, Randomness
+from myelin.telemetry.metrics import Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,4 @@ class Ground:
     limiter: RateLimiter
     clock: Clock
     randomness: Randomness
+    figures: Figures

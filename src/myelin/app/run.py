@@ -1,6 +1,7 @@
 """Serve: listen, run the loops, and on SIGTERM stop in order."""
 
 import asyncio
+import contextlib
 import gc
 import signal
 import sys
@@ -10,6 +11,8 @@ import structlog
 import uvloop
 
 from myelin.app.build import App, build
+from myelin.app.exclusive import lock_data_directory
+from myelin.app.metrics import metrics_listener
 from myelin.config.config import Config
 from myelin.http.listener import Listener
 
@@ -25,7 +28,13 @@ def serve(config: Config, *, first_start: bool = False) -> None:
 
 
 async def _serve(config: Config, *, first_start: bool) -> None:
-    app = await build(config)
+    with contextlib.ExitStack() as stack:
+        if config.database_url.startswith("sqlite:"):
+            stack.enter_context(lock_data_directory(config.data_directory))
+        await _serve_until_stopped(await build(config), first_start=first_start)
+
+
+async def _serve_until_stopped(app: App, *, first_start: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,12 +61,15 @@ class Running:
             keepalive_s=config.limits.keepalive_timeout_ms / 1000,
             shutdown_s=config.limits.shutdown_timeout_ms / 1000,
         )
+        self._metrics = metrics_listener(app.ground.figures) if config.metrics.enabled else None
         self._loops: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Running":
         for address in self.app.ground.config.server.listen:
             host, port = await self._listener.listen(address)
             self.addresses.append(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        if self._metrics is not None:
+            await self._metrics.listen(self.app.ground.config.metrics.listen)
         self._loops = [asyncio.get_running_loop().create_task(_loop(run)) for run in self.app.loops]
         return self
 
@@ -66,6 +78,8 @@ class Running:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self._listener.close()
+        if self._metrics is not None:
+            await self._metrics.close()
         await self.app.close()
 
 
