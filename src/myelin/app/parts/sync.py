@@ -30,6 +30,7 @@ from myelin.services.sync.user_rooms import UserRooms
 from myelin.services.sync.waiting import Waiting
 from myelin.services.typing.typing_users import TypingUsers
 from myelin.services.userdata.account_data import AccountData
+from myelin.services.userdata.ignored_users import IgnoredUsers
 from myelin.services.userdata.push_rules import PushRulesets
 from myelin.store.events import EventStore
 from myelin.store.state import StateStore
@@ -46,6 +47,7 @@ def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
         waiting,
         _sections(ground, services, users, unread),
         services[AccountData],
+        services[IgnoredUsers],
         services[ToDevice],
         services[KeyCounts],
         Presences(services[Presence], users),

@@ -18,6 +18,7 @@ from myelin.services.sync.user_rooms import UserRooms
 from myelin.services.sync.waiting import Waiting
 from myelin.services.typing.typing_users import TypingUsers
 from myelin.services.userdata.account_data import AccountData
+from myelin.services.userdata.ignored_users import IgnoredUsers
 from myelin.services.userdata.user_account_data import GLOBAL, UserAccountData
 from myelin.telemetry.ambient import Clock
 
@@ -48,6 +49,7 @@ class Sync:
         waiting: Waiting,
         sections: RoomSections,
         account_data: AccountData,
+        ignored: IgnoredUsers,
         to_device: ToDevice,
         key_counts: KeyCounts,
         presences: Presences,
@@ -63,6 +65,7 @@ class Sync:
         self._waiting = waiting
         self._sections = sections
         self._account_data = account_data
+        self._ignored = ignored
         self._to_device = to_device
         self._key_counts = key_counts
         self._presences = presences
@@ -119,7 +122,6 @@ class Sync:
 
     async def _reader(self, request: SyncRequest) -> Reader:
         limit = request.wanted.room.timeline.limit
-        data = self._account_data.recall(request.user_id) or await self._account_data.of(request.user_id)
         since = request.since
         if since is not None and since.position > self._feed.position:
             # The token comes from a process that has heard more than this one.
@@ -135,7 +137,7 @@ class Sync:
             full_state=request.full_state,
             state_after=request.state_after,
             limit=min(DEFAULT_LIMIT if limit is None else limit, self._max_limit),
-            ignored=ignored_users(data),
+            ignored=await self._ignored.of(request.user_id),
         )
 
     async def _to_device_events(self, reader: Reader) -> tuple[int, list[Any]]:
@@ -157,15 +159,3 @@ def _global_account_data(data: UserAccountData, reader: Reader) -> list[Any]:
         for entry in data.in_room(GLOBAL)
         if (reader.since is None or entry.position > reader.since) and wanted.matches(entry.type)
     ]
-
-
-def ignored_users(data: UserAccountData) -> frozenset[str]:
-    """Whose messages a user does not want to see."""
-    entry = data.get(GLOBAL, "m.ignored_user_list")
-    if entry is None:
-        return _NOBODY
-    users = orjson.loads(entry.content).get("ignored_users")
-    return frozenset(users) if isinstance(users, dict) else _NOBODY
-
-
-_NOBODY: frozenset[str] = frozenset()
