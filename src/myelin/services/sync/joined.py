@@ -10,7 +10,6 @@ from myelin.matrix.filters import Filter
 from myelin.services.notifications.unread import Counts, Unread
 from myelin.services.receipts.receipts import MAIN, Receipts
 from myelin.services.rooms.bundles import Bundles
-from myelin.services.rooms.bundles import Reader as For
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.timeline import TimelineEvent, render
 from myelin.services.rooms.tokens import page_token
@@ -95,7 +94,7 @@ class JoinedRooms:
     async def timeline(self, room: Room, reader: Reader, stretch: Stretch) -> dict[str, Any]:
         """The `timeline` of a section."""
         now = self._clock.now_ms()
-        bundles = await self._bundles.of(room, stretch.events, For(reader.user_id, reader.device_id, now))
+        bundles = await self._bundles.of(room, stretch.events, reader.user_id, device_id=reader.device_id)
         events = [
             render(e, now, device_id=reader.device_id, more=bundles.get(e.pdu.event_id, b"")) for e in stretch.events
         ]
