@@ -1,7 +1,7 @@
 """What a process remembers of the database: a bounded cache that never keeps what was read before a change."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -56,3 +56,18 @@ class Remembered(Generic[K, V]):
             if self._loading.get(key) is mark:
                 del self._loading[key]
         return value
+
+    async def get_all(self, keys: Iterable[K], load: Callable[[list[K]], Awaitable[Mapping[K, V]]]) -> None:
+        """Have the values of many keys in memory, as far as they are there, those that lack loaded together."""
+        marks = {key: object() for key in keys if self.recall(key) is None}
+        if not marks:
+            return
+        self._loading.update(marks)
+        try:
+            for key, value in (await load(list(marks))).items():
+                if self._loading.get(key) is marks[key]:
+                    self.put(key, value)
+        finally:
+            for key, mark in marks.items():
+                if self._loading.get(key) is mark:
+                    del self._loading[key]

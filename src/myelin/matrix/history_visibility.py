@@ -51,6 +51,11 @@ def user_may_see(event: Pdu, user_id: str, before: Standing, *, joined_later: bo
     return False
 
 
+def user_may_see_message(before: Standing, *, joined_later: bool) -> bool:
+    """Whether a user may see an event that is no state event; see `user_may_see`."""
+    return _allows(before.visibility, before.membership, joined_later)
+
+
 def server_may_see(
     event: Pdu,
     server_name: str,

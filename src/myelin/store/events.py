@@ -23,6 +23,15 @@ class StoredEvent(NamedTuple):
     json: bytes
 
 
+class ReplacedEvent(NamedTuple):
+    """A state event's row, with the ID of the event that it was replaced by."""
+
+    replaced_by: str
+    event_id: str
+    room_id: str
+    json: bytes
+
+
 class EventPlace(NamedTuple):
     """Where an event stands in the log and what the state before it was."""
 
@@ -43,6 +52,19 @@ class EventStore(Store):
     @query(f"SELECT {_COLUMNS} FROM events WHERE event_id IN :event_ids")
     async def events(self, event_ids: list[str]) -> list[StoredEvent]:
         """Those of the events that are here, in any order."""
+
+    @query(
+        "SELECT e.event_id, replaced.event_id, replaced.room_id, replaced.json FROM events AS e "
+        "JOIN state AS current ON current.room_id = e.room_id AND current.type = e.type "
+        "AND current.state_key = e.state_key AND current.from_pos = e.position AND current.event_id = e.event_id "
+        "JOIN state AS earlier ON earlier.room_id = e.room_id AND earlier.type = e.type "
+        "AND earlier.state_key = e.state_key AND earlier.to_pos = e.position "
+        "AND earlier.from_pos = (SELECT MAX(s.from_pos) FROM state AS s WHERE s.room_id = e.room_id "
+        "AND s.type = e.type AND s.state_key = e.state_key AND s.from_pos < e.position) "
+        "JOIN events AS replaced ON replaced.event_id = earlier.event_id WHERE e.event_id IN :event_ids"
+    )
+    async def replaced(self, event_ids: list[str]) -> list[ReplacedEvent]:
+        """The events that state events were in the place of."""
 
     @query(
         f"SELECT {_COLUMNS} FROM events WHERE room_id = :room_id AND flags = 0 AND position < :before "

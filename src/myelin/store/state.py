@@ -39,6 +39,14 @@ class Membership(NamedTuple):
     to_pos: int
 
 
+class VisibilityChange(NamedTuple):
+    """A room's history visibility event, from a position on."""
+
+    room_id: str
+    from_pos: int
+    json: bytes
+
+
 class Interval(NamedTuple):
     """A stretch of the log during which an event was current."""
 
@@ -149,6 +157,13 @@ class StateStore(Store):
     )
     async def joins_ended(self, room_ids: list[str], after: int, until: int) -> list[str]:
         """Users who were joined to one of the rooms at `after`, and whose membership changed up to `until`."""
+
+    @query(
+        "SELECT s.room_id, s.from_pos, e.json FROM state AS s JOIN events AS e ON e.event_id = s.event_id "
+        "WHERE s.room_id IN :room_ids AND s.type = 'm.room.history_visibility' AND s.state_key = '' ORDER BY s.from_pos"
+    )
+    async def history_visibilities(self, room_ids: list[str]) -> list[VisibilityChange]:
+        """All that the history visibility of some rooms ever was, oldest first."""
 
     @query("SELECT room_id FROM forgotten_rooms WHERE user_id = :user_id")
     async def forgotten(self, user_id: str) -> list[str]:

@@ -10,11 +10,12 @@ from myelin.bus.feed import Feed
 from myelin.bus.news import RoomEvents
 from myelin.db.connection import Database
 from myelin.matrix.errors import NotFound
-from myelin.matrix.events.parse import parse_pdu
 from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.matrix.room_versions import ROOM_VERSIONS, RoomVersion
+from myelin.services.rooms.decoration import Decoration
 from myelin.services.rooms.room import MEMBER, Room
-from myelin.services.rooms.timeline import KEPT, Timeline, TimelineEvent
+from myelin.services.rooms.rows import to_pdu
+from myelin.services.rooms.timeline import KEPT, Timeline
 from myelin.services.rooms.tip import Tip
 from myelin.store.events import EventStore, StoredEvent
 from myelin.store.rooms import RoomStore, StoredRoom
@@ -33,6 +34,7 @@ class Rooms:
         self._events = EventStore(database)
         self._rooms = RoomStore(database)
         self._state = StateStore(database)
+        self._decoration = Decoration(database)
         self._feed = feed
         self._budget = budget_bytes
         self._held: OrderedDict[str, Room] = OrderedDict()
@@ -135,15 +137,14 @@ class Rooms:
                 wanted.append(entry.event_id)
         room.pdus = await self.load(wanted, version)
         newest = await self._events.newest(row.room_id, _BEGINNING, row.version + 1, LOADED_TIMELINE)
-        room.timeline = self._timeline(newest, version)
+        room.timeline = await self._timeline(newest, version)
         return room
 
-    @staticmethod
-    def _timeline(newest: list[StoredEvent], version: RoomVersion) -> Timeline:
+    async def _timeline(self, newest: list[StoredEvent], version: RoomVersion) -> Timeline:
         complete = len(newest) < LOADED_TIMELINE
         timeline = Timeline(floor=_BEGINNING if complete else newest[-1].position - 1)
-        for row in reversed(newest):
-            timeline.append(TimelineEvent(row.position, to_pdu(row, version), row.txn))
+        for event in reversed(await self._decoration.events(newest, version)):
+            timeline.append(event)
         return timeline
 
     def _hear(self, position: int, news: RoomEvents) -> None:
@@ -191,11 +192,6 @@ def _tip_of(row: StoredRoom) -> Tip:
         extremities=tuple(orjson.loads(row.extremities)),
         depth=row.depth,
     )
-
-
-def to_pdu(row: StoredEvent, version: RoomVersion) -> Pdu:
-    """The event in a row."""
-    return parse_pdu(orjson.loads(row.json), version, event_id=row.event_id)
 
 
 def pdus_by_key(room: Room, tip: Tip, keys: Iterable[StateKey]) -> Mapping[StateKey, Pdu]:

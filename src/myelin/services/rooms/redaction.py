@@ -11,9 +11,9 @@ from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.events.redaction import redact
 from myelin.matrix.power_levels import PowerLevels
 from myelin.services.rooms.building import Draft
-from myelin.services.rooms.cache import Rooms, to_pdu
+from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.room import Room
-from myelin.services.rooms.rows import EventIndex
+from myelin.services.rooms.rows import EventIndex, to_pdu
 from myelin.store.events import EventStore, StoredEvent, redact_event
 from myelin.store.relations import delete_relation
 
@@ -60,7 +60,7 @@ class Redactions:
             if isinstance(relates_to, dict) and isinstance(relates_to.get("event_id"), str):
                 statements.append(delete_relation(relates_to["event_id"], row.position))
             for index in indexes:
-                statements.extend(index.redacted(row.event_id))
+                statements.extend(index.redacted(target, row.position))
         return statements
 
 

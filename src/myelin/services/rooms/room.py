@@ -7,8 +7,10 @@ from myelin.matrix.events.parse import parse_pdu
 from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.matrix.events.redaction import redact
 from myelin.matrix.room_versions import RoomVersion
+from myelin.services.rooms.rows import relation_in
 from myelin.services.rooms.timeline import Timeline, TimelineEvent
 from myelin.services.rooms.tip import Tip
+from myelin.store.relations import BUNDLED
 
 CREATE: StateKey = ("m.room.create", "")
 MEMBER = "m.room.member"
@@ -31,7 +33,7 @@ class Room:
     """
 
     __slots__ = (
-        "cached", "dropped", "invited", "joined", "pdus", "position", "room_id", "state", "timeline",
+        "cached", "dropped", "invited", "joined", "pdus", "position", "room_id", "state", "state_json", "timeline",
         "tip", "version",
     )  # fmt: skip
 
@@ -48,6 +50,8 @@ class Room:
         self.tip: Tip | None = None
         self.cached: dict[object, object] = {}
         """What others derived from this view; emptied whenever the view changes."""
+        self.state_json: dict[str, object] = {}
+        """State events as clients see them, by event ID, for as long as no state changes."""
         self.dropped = False
 
     @property
@@ -101,6 +105,8 @@ class Room:
                     del changes[pdu.key]
             if pdu.redacts is not None:
                 self._redact(pdu.redacts, event)
+            if "m.relates_to" in pdu.content:
+                self._relate(pdu, event.position)
             self.timeline.append(event)
             added.append(event)
         if not added:
@@ -116,11 +122,26 @@ class Room:
         held = self.pdus.get(event_id)
         if held is not None:
             self.pdus[event_id] = redacted(held, self.version)
+            self.state_json.clear()
         shown = self.timeline.get(event_id)
         if shown is not None:
+            if (relation := relation_in(shown.pdu, shown.position)) and (parent := self.timeline.get(relation[0])):
+                parent.remove_child(event_id)
             shown.set_redacted(redacted(shown.pdu, self.version), because.stem + b"}")
+        for event in self.timeline.since(self.timeline.floor):
+            if event.replaces is not None and event.replaces.event_id == event_id:
+                event.set_replaced(redacted(event.replaces, self.version))
+
+    def _relate(self, pdu: Pdu, position: int) -> None:
+        """Note on its parent, if that is among the newest events, what is bundled with it."""
+        relation = relation_in(pdu, position)
+        if relation is not None and relation.rel_type in BUNDLED:
+            parent = self.timeline.get(relation.relates_to)
+            if parent is not None:
+                parent.add_child(relation)
 
     def _set_state(self, key: StateKey, pdu: Pdu) -> None:
+        self.state_json.clear()
         old = self.state.get(key)
         if old is not None:
             self.pdus.pop(old, None)

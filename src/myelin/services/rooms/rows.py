@@ -6,9 +6,11 @@ from typing import Protocol
 import orjson
 
 from myelin.db.sql import Statement
+from myelin.matrix.events.parse import parse_pdu
 from myelin.matrix.events.pdu import Pdu
-from myelin.store.events import IN_TIMELINE, put_event
-from myelin.store.relations import put_relation
+from myelin.matrix.room_versions import RoomVersion
+from myelin.store.events import IN_TIMELINE, StoredEvent, put_event
+from myelin.store.relations import Relation, put_relation
 from myelin.store.state import begin_state, end_state, remember_room
 
 MEMBER = "m.room.member"
@@ -21,8 +23,8 @@ class EventIndex(Protocol):
         """What to write for a new event."""
         ...
 
-    def redacted(self, event_id: str) -> list[Statement]:
-        """What to write when an event is redacted."""
+    def redacted(self, pdu: Pdu, position: int) -> list[Statement]:
+        """What to write when an event is redacted: `pdu` is as it was before."""
         ...
 
 
@@ -65,20 +67,26 @@ def state_statements(pdu: Pdu, position: int) -> Iterable[Statement]:
         yield remember_room(state_key, pdu.room_id)
 
 
-def relation_statements(pdu: Pdu, position: int) -> Iterable[Statement]:
+def relation_in(pdu: Pdu, position: int) -> Relation | None:
     """The event's relation to another, if it is well-formed."""
-    relates_to = pdu.content["m.relates_to"]
-    if not isinstance(relates_to, dict):
-        return
+    relates_to = pdu.content.get("m.relates_to")
+    if not isinstance(relates_to, dict) or pdu.state_key is not None:
+        return None
     rel_type, event_id, key = (relates_to.get(name) for name in ("rel_type", "event_id", "key"))
-    if isinstance(rel_type, str) and isinstance(event_id, str) and pdu.state_key is None:
-        yield put_relation(
-            event_id,
-            position,
-            pdu.event_id,
-            pdu.room_id,
-            rel_type,
-            pdu.type,
-            pdu.sender,
-            key if isinstance(key, str) else None,
-        )
+    if not isinstance(rel_type, str) or not isinstance(event_id, str):
+        return None
+    aggregation_key = key if isinstance(key, str) else None
+    return Relation(event_id, position, pdu.event_id, rel_type, pdu.type, pdu.sender, aggregation_key)
+
+
+def relation_statements(pdu: Pdu, position: int) -> Iterable[Statement]:
+    """The row of the event's relation to another, if it has one."""
+    relation = relation_in(pdu, position)
+    if relation is not None:
+        relates_to, _, event_id, rel_type, kind, sender, key = relation
+        yield put_relation(relates_to, position, event_id, pdu.room_id, rel_type, kind, sender, key)
+
+
+def to_pdu(row: StoredEvent, version: RoomVersion) -> Pdu:
+    """The event in a row."""
+    return parse_pdu(orjson.loads(row.json), version, event_id=row.event_id)

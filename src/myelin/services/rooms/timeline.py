@@ -1,7 +1,7 @@
 """The newest events of a room in memory, each serialised once for all who will read it."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -9,15 +9,20 @@ import orjson
 
 from myelin.matrix.events.client_format import client_event_without_room_id
 from myelin.matrix.events.pdu import Pdu
+from myelin.matrix.push_rules import EventFacts
+from myelin.store.relations import Relation
 
 KEPT = 50
 """Events a room keeps in memory; what is older comes from the database."""
+NO_CHILDREN: Sequence[Relation] = ()
 
 
 class TimelineEvent:
     """An event with its place in the log and its JSON, all but what differs from reader to reader."""
 
-    __slots__ = ("device_id", "extra", "pdu", "position", "replaces", "stem", "txn_id")
+    __slots__ = (
+        "because", "children", "device_id", "extra", "facts", "pdu", "position", "replaces", "stem", "txn_id",
+    )  # fmt: skip
 
     def __init__(self, position: int, pdu: Pdu, txn: str | None = None) -> None:
         self.position = position
@@ -29,22 +34,53 @@ class TimelineEvent:
         """Members of `unsigned` that are the same for every reader, each with a leading comma."""
         self.replaces: Pdu | None = None
         """For a state event: what was current before it."""
+        self.because: bytes = b""
+        """The redaction's client JSON, if the event is redacted."""
+        self.children: Sequence[Relation] = NO_CHILDREN
+        """What relates to the event and is bundled with it, oldest first: edits, replies in its thread, references."""
+        self.facts: EventFacts | None = None
+        """What push rules look at, once somebody asked for it."""
 
     def set_replaced(self, replaced: Pdu) -> None:
         """Say in `unsigned` what a state event replaced."""
         self.replaces = replaced
-        members = {
-            "prev_content": replaced.content,
-            "prev_sender": replaced.sender,
-            "replaces_state": replaced.event_id,
-        }
-        self.extra += b"," + orjson.dumps(members)[1:-1]
+        self._say()
 
     def set_redacted(self, pdu: Pdu, because: bytes) -> None:
         """The event was redacted: `pdu` is what is left, `because` the redaction's client JSON."""
         self.pdu = pdu
+        self.facts = None
         self.stem = orjson.dumps(client_event_without_room_id(pdu))[:-1]
-        self.extra = b',"redacted_because":' + because
+        self.set_because(because)
+
+    def set_because(self, because: bytes) -> None:
+        """Say in `unsigned` which redaction it was, of an event that is held redacted already."""
+        self.because = because
+        self._say()
+
+    def add_child(self, child: Relation) -> None:
+        """Note something newer that relates to the event; what is known already is passed over."""
+        known = self.children
+        if not known:
+            self.children = [child]
+        elif known[-1].position < child.position:
+            assert isinstance(known, list)
+            known.append(child)
+
+    def remove_child(self, event_id: str) -> None:
+        """What related to the event is redacted."""
+        self.children = [child for child in self.children if child.event_id != event_id]
+
+    def _say(self) -> None:
+        extra = b',"redacted_because":' + self.because if self.because else b""
+        if self.replaces is not None:
+            members = {
+                "prev_content": self.replaces.content,
+                "prev_sender": self.replaces.sender,
+                "replaces_state": self.replaces.event_id,
+            }
+            extra += b"," + orjson.dumps(members)[1:-1]
+        self.extra = extra
 
 
 class Timeline:
@@ -107,14 +143,21 @@ class Timeline:
         return reversed(self._events)
 
 
-def render(
+def render_json(
     event: TimelineEvent, now_ms: int, *, device_id: str | None = None, room_id: str | None = None, more: bytes = b""
-) -> Any:
-    """The client event as JSON to splice: `more` are further members of `unsigned`, each with a leading comma."""
+) -> bytes:
+    """The client event as JSON: `more` are further members of `unsigned`, each with a leading comma."""
     age = now_ms - event.pdu.origin_server_ts
     stem = event.stem
     if room_id is not None:
         stem += b',"room_id":' + orjson.dumps(room_id)
     if device_id is not None and event.device_id == device_id and event.txn_id:
         more += b',"transaction_id":' + orjson.dumps(event.txn_id)
-    return orjson.Fragment(b'%b,"unsigned":{"age":%d%b%b}}' % (stem, age if age > 0 else 0, event.extra, more))
+    return b'%b,"unsigned":{"age":%d%b%b}}' % (stem, age if age > 0 else 0, event.extra, more)
+
+
+def render(
+    event: TimelineEvent, now_ms: int, *, device_id: str | None = None, room_id: str | None = None, more: bytes = b""
+) -> Any:
+    """The client event as JSON to splice into an answer; see `render_json`."""
+    return orjson.Fragment(render_json(event, now_ms, device_id=device_id, room_id=room_id, more=more))

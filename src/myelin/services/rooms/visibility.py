@@ -1,0 +1,110 @@
+"""Who may see which events of a room, and as of when its state (spec: room history visibility)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import orjson
+
+from myelin.bus.feed import Feed
+from myelin.bus.news import RoomEvents
+from myelin.bus.remembered import Remembered
+from myelin.db.connection import Database
+from myelin.matrix.errors import Forbidden
+from myelin.matrix.history_visibility import HistoryVisibility, visibility_of
+from myelin.services.rooms.room import CREATE, MEMBER, Room
+from myelin.services.rooms.sight import History, MembershipFrom, Sight, VisibleFrom
+from myelin.services.rooms.timeline import TimelineEvent
+from myelin.store.state import StateStore
+
+HISTORY_VISIBILITY = "m.room.history_visibility"
+MAX_HISTORIES = 20_000
+MAX_SIGHTS = 20_000
+
+
+class Visibility:
+    """Knows rooms' history visibility and users' memberships over time, mostly from memory."""
+
+    def __init__(self, database: Database, feed: Feed) -> None:
+        self._state = StateStore(database)
+        self._histories: Remembered[str, History] = Remembered(MAX_HISTORIES)
+        self._sights: Remembered[tuple[str, str], Sight] = Remembered(MAX_SIGHTS)
+        feed.subscribe(RoomEvents, self._hear)
+
+    async def prepare(self, room_ids: Sequence[str]) -> None:
+        """Have the history visibility of many rooms in memory, by at most one query."""
+        await self._histories.get_all(room_ids, self._read)
+
+    def sees_all(self, room: Room, user_id: str) -> bool:
+        """Whether the user is known to see every event of the room; asks memory only: False may mean not known."""
+        if user_id not in room.joined:
+            return False
+        history = self._histories.recall(room.room_id)
+        return history is not None and history.is_open
+
+    async def visible(self, room: Room, user_id: str, events: Sequence[TimelineEvent]) -> list[TimelineEvent]:
+        """Those of the room's events that the user may see, in their order."""
+        if user_id in room.joined and (await self._history(room.room_id)).is_open:
+            return list(events)
+        return (await self.sight(room, user_id)).visible(events)
+
+    async def sight(self, room: Room, user_id: str) -> Sight:
+        """What the user can see of the room, for many questions: at most two queries, usually none."""
+        history = await self._history(room.room_id)
+        key = room.room_id, user_id
+        held = self._sights.recall(key)
+        if held is not None and held.history is history:
+            return held
+        self._sights.forget(key)
+        return await self._sights.get(key, lambda _: self._look(room.room_id, user_id, history))
+
+    async def may_read_state(self, room: Room, user_id: str) -> int:
+        """The position as of which the user may read the room: the current one, or that at which they left.
+
+        Raises Forbidden where they never were in the room, or forgot it, and it is not world readable.
+        """
+        if user_id in room.joined:
+            return room.position
+        ended = (await self.sight(room, user_id)).last_join_ended
+        if ended is not None and room.room_id not in await self._state.forgotten(user_id):
+            return min(ended, room.position)
+        if is_world_readable(room):
+            return room.position
+        raise Forbidden("You are not a member of this room")
+
+    async def _history(self, room_id: str) -> History:
+        held = self._histories.recall(room_id)
+        if held is not None:
+            return held
+        return await self._histories.get(room_id, self._read_one)
+
+    async def _read_one(self, room_id: str) -> History:
+        return (await self._read([room_id]))[room_id]
+
+    async def _read(self, room_ids: list[str]) -> dict[str, History]:
+        entries: dict[str, list[VisibleFrom]] = defaultdict(list)
+        for row in await self._state.history_visibilities(room_ids):
+            entries[row.room_id].append(VisibleFrom(row.from_pos, visibility_of(orjson.loads(row.json)["content"])))
+        return {room_id: History(entries[room_id]) for room_id in room_ids}
+
+    async def _look(self, room_id: str, user_id: str, history: History) -> Sight:
+        rows = await self._state.memberships_in(user_id, room_id)
+        return Sight(user_id, history, [MembershipFrom(r.from_pos, r.to_pos, r.membership) for r in rows])
+
+    def _hear(self, position: int, news: RoomEvents) -> None:
+        for key, _ in news.state:
+            if key[0] == MEMBER:
+                self._sights.forget((news.room_id, key[1]))
+            elif key == (HISTORY_VISIBILITY, ""):
+                self._histories.forget(news.room_id)
+        if news.state and news.pdus[0].state_key is not None and news.pdus[0].key == CREATE:
+            changes = enumerate(news.pdus, position)
+            self._histories.put(
+                news.room_id,
+                History(VisibleFrom(at, visibility_of(p.content)) for at, p in changes if p.type == HISTORY_VISIBILITY),
+            )
+
+
+def is_world_readable(room: Room) -> bool:
+    """Whether anybody may read the room as it is now."""
+    current = room.current(HISTORY_VISIBILITY)
+    return current is not None and visibility_of(current.content) is HistoryVisibility.WORLD_READABLE
