@@ -46,7 +46,7 @@ class KeyClaims:
 
     async def claim_local(self, wanted: Wanted) -> dict[str, Any]:
         """User ID to device ID to key ID to key, for users of this server."""
-        places = {(u, d, a) for u, devices in wanted.items() for d, a in devices.items()}
+        places = {(u, d, a) for u, devices in wanted.items() for d, a in devices.items() if "\0" not in d + a}
         if not places:
             return {}
         claimed = await self._store.claim(_as_json(places))

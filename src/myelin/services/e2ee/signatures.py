@@ -14,6 +14,7 @@ from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
 from myelin.db.sql import Statement
 from myelin.matrix.errors import BadJson, CoreError, InvalidParam, MatrixError, NotFound, TooLarge
+from myelin.matrix.identifiers import is_user_id
 from myelin.matrix.signing import VerifyKey, verify_signed_json
 from myelin.services.e2ee.limits import MAX_QUERIED_USERS
 from myelin.services.e2ee.published_keys import check_signatures
@@ -48,7 +49,7 @@ class Signatures:
     async def upload(self, user_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Keep the signatures that are right; the errors of the others by user and key. Raises BadJson or TooLarge."""
         _check_shape(body)
-        known = await self._load({user_id, *body})
+        known = await self._load({user_id, *filter(is_user_id, body)})
         rows: list[SignatureRow] = []
         failures: dict[str, dict[str, Any]] = {}
         for target, objects in body.items():

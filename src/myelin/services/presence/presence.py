@@ -155,6 +155,6 @@ def _checked(body: dict[str, Any]) -> str | None:
     status_msg = body.get("status_msg")
     if status_msg is not None and not isinstance(status_msg, str):
         raise BadJson("status_msg must be a string")
-    if status_msg is not None and utf8_length(status_msg) > MAX_STATUS_BYTES:
-        raise InvalidParam(f"status_msg must not be longer than {MAX_STATUS_BYTES} bytes")
+    if status_msg is not None and (utf8_length(status_msg) > MAX_STATUS_BYTES or "\0" in status_msg):
+        raise InvalidParam(f"status_msg must not be longer than {MAX_STATUS_BYTES} bytes, nor contain NUL")
     return status_msg or None
