@@ -19,7 +19,7 @@ ALICE, BOB = "@alice:hs1", "@bob:hs2"
 IS = "m.room.member"
 
 
-def questions(asking: Asking[StateMap], events: Mapping[str, Pdu]) -> tuple[list[frozenset[str]], StateMap]:
+def questions(asking: Asking[Any], events: Mapping[str, Pdu]) -> tuple[list[frozenset[str]], Any]:
     """All questions, and the result."""
     asked: list[frozenset[str]] = []
     try:
@@ -206,14 +206,31 @@ def test_what_matters_is_found_out(large_room: LargeRoom, rests_on_it: bool) -> 
     assert resolved == (with_bob if rests_on_it else {**without_bob, (IS, BOB): declined})
 
 
+def events_with(auth_events: dict[str, list[str]]) -> dict[str, Pdu]:
+    template = load_scene("topics-by-time", V2).events["$topic-a"]
+    return {e: _changed(template, event_id=e, auth_events=tuple(auth)) for e, auth in auth_events.items()}
+
+
 def possibilities(auth_events: dict[str, list[str]], maximum: int) -> list[set[str]]:
     """What the auth difference of a topic against none can be, in a room of which nothing else is known."""
-    template = load_scene("topics-by-time", V2).events["$topic-a"]
-    events = {e: _changed(template, event_id=e, auth_events=tuple(auth)) for e, auth in auth_events.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(auth_difference, "MAX_POSSIBILITIES", maximum)
         split = SplitState({("m.room.name", ""): "$name"}, [{"$topic"}, set()])
-        return AuthDifference(split, events).possibilities()
+        return AuthDifference(split, events_with(auth_events)).possibilities()
+
+
+def test_what_known_unconflicted_events_rest_on_is_in_no_difference() -> None:
+    events = events_with({"$topic": ["$2"], "$2": ["$1"], "$1": []})
+    difference = AuthDifference(SplitState({("m.room.name", ""): "$2"}, [{"$topic"}, set()]), events)
+    assert difference.rest == {"$2"}
+
+
+def test_what_other_unconflicted_events_rest_on_is_in_no_difference() -> None:
+    events = events_with({"$topic": ["$2"], "$2": ["$1"], "$1": ["$0"], "$0": []})
+    difference = AuthDifference(SplitState({("m.room.name", ""): "$name"}, [{"$topic"}, set()]), events)
+    asked, _ = questions(difference.narrow_by_all(), {**events, **events_with({"$name": ["$far"], "$far": ["$1"]})})
+    assert asked == [{"$name"}, {"$far"}]
+    assert difference.rest == {"$2"}
 
 
 def test_possibilities_of_a_line() -> None:
