@@ -17,7 +17,6 @@ from myelin.services.e2ee.key_claim import KeyClaims
 from myelin.services.e2ee.key_counts import KeyCounts
 from myelin.services.e2ee.key_query import KeyQueries
 from myelin.services.e2ee.key_upload import KeyUploads
-from myelin.services.e2ee.ports import SyncTokenReaders
 from myelin.services.e2ee.signatures import Signatures
 from myelin.services.e2ee.to_device import ToDevice
 from myelin.services.rooms.cache import Rooms
@@ -31,7 +30,7 @@ def make_e2ee(ground: Ground, services: Mapping[type, Any]) -> Part:
     device_lists = DeviceLists(database, committer, feed)
     counts = KeyCounts(database, feed)
     backups = KeyBackups(database)
-    tokens = SyncTokenReaders()
+    rooms = RoomReading(services[Rooms], database)
     removal = DeviceKeyRemoval(committer, device_lists)
     services[DeviceRemovals].append(removal)
     services[DeviceRenames].append(removal)
@@ -39,11 +38,10 @@ def make_e2ee(ground: Ground, services: Mapping[type, Any]) -> Part:
         device_lists,
         counts,
         backups,
-        tokens,
         KeyUploads(database, committer, counts),
         KeyQueries(name, database, None),
         KeyClaims(name, database, committer, None),
-        KeyChanges(device_lists, RoomReading(services[Rooms], database), tokens),
+        KeyChanges(device_lists, rooms, rooms),
         CrossSigning(database, committer),
         Signatures(database, committer),
         BackupSessions(database, backups),

@@ -1,21 +1,20 @@
 """Whose keys a client must fetch again after it was away (spec: `GET /keys/changes`)."""
 
-from myelin.matrix.errors import InvalidParam
 from myelin.services.e2ee.device_lists import DeviceLists
-from myelin.services.e2ee.ports import SharedRooms, SyncTokenReaders
+from myelin.services.e2ee.ports import SharedRooms, SyncTokens
 
 
 class KeyChanges:
     """Compares two moments of a user's view."""
 
-    def __init__(self, device_lists: DeviceLists, shared_rooms: SharedRooms, tokens: SyncTokenReaders) -> None:
+    def __init__(self, device_lists: DeviceLists, shared_rooms: SharedRooms, tokens: SyncTokens) -> None:
         self._device_lists = device_lists
         self._shared_rooms = shared_rooms
         self._tokens = tokens
 
     async def between_tokens(self, user_id: str, since: str, to: str) -> tuple[set[str], set[str]]:
         """Like `between`, for two tokens of `/sync`. Raises InvalidParam."""
-        return await self.between(user_id, self._position(since), self._position(to))
+        return await self.between(user_id, self._tokens.position_of(since), self._tokens.position_of(to))
 
     async def between(self, user_id: str, since: int, to: int) -> tuple[set[str], set[str]]:
         """`(changed, left)`: users with new keys, and users who share no room with the user any more."""
@@ -23,8 +22,3 @@ class KeyChanges:
         changed = await self._device_lists.changed_between(since, to, user_id, sharing)
         left = await self._shared_rooms.users_no_longer_sharing(user_id, since, to)
         return changed, set(left) - changed
-
-    def _position(self, token: str) -> int:
-        for reader in self._tokens:
-            return reader.position_of(token)
-        raise InvalidParam("This is no token of a sync")

@@ -38,7 +38,3 @@ class SyncTokens(Protocol):
     def position_of(self, token: str) -> int:
         """The position of the log that a token stands for. Raises InvalidParam."""
         ...
-
-
-class SyncTokenReaders(list[SyncTokens]):
-    """The part that hands out tokens adds itself; the first that is there is asked."""

@@ -8,6 +8,7 @@ import orjson
 from myelin.db.connection import Database
 from myelin.services.receipts.ports import EventPlace
 from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.tokens import parse_token
 from myelin.store.events import IN_TIMELINE, EventStore
 from myelin.store.state import StateStore
 
@@ -39,6 +40,10 @@ class RoomReading:
         if not found or found[0].room_id != room_id or found[0].flags != IN_TIMELINE:
             return None
         return EventPlace(found[0].position, await self._thread_of(orjson.loads(found[0].json)["content"]))
+
+    def position_of(self, token: str) -> int:
+        """The position of the log that a token of `/sync` stands for. Raises InvalidParam."""
+        return parse_token(token).position
 
     async def share_room(self, user_id: str, other: str) -> bool:
         """Whether both users are in one room now."""
