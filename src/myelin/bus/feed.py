@@ -9,7 +9,11 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
+import structlog
+
 from myelin.bus.news import News
+
+_log = structlog.get_logger("myelin.bus")
 
 N = TypeVar("N")
 Batch = Sequence[tuple[int, News]]
@@ -29,9 +33,11 @@ class Feed:
         self._after: list[Callable[[int], None]] = []
         self._held: list[tuple[int, int, Batch]] = []
         self._filling: asyncio.Task[None] | None = None
+        self.failures = 0
+        """How often a subscriber raised, which is always our fault."""
 
     def subscribe(self, kind: type[N], hear: Callable[[int, N], None]) -> None:
-        """Have `hear(position, news)` called for each news of a kind; it must be quick and not raise."""
+        """Have `hear(position, news)` called for each news of a kind; it must be quick, and should not raise."""
         self._subscribers[kind].append(cast("Callable[[int, Any], None]", hear))
 
     def after_batch(self, hear: Callable[[int], None]) -> None:
@@ -50,10 +56,8 @@ class Feed:
 
     def whisper(self, news: News) -> None:
         """Tell of something that has no position in the log."""
-        for hear in self._subscribers[type(news)]:
-            hear(self.position, news)
-        for after in self._after:
-            after(self.position)
+        self._hear(self.position, news)
+        self._end_batch()
 
     def seen(self, position: int) -> None:
         """Somebody saw that the log has reached a position: read what is missing."""
@@ -69,6 +73,7 @@ class Feed:
     def _fill(self) -> None:
         if self._filling is None:
             self._filling = asyncio.get_running_loop().create_task(self._fill_holes())
+            self._filling.add_done_callback(_report)
 
     async def _fill_holes(self) -> None:
         try:
@@ -85,9 +90,35 @@ class Feed:
             self._filling = None
 
     def _tell(self, last: int, batch: Batch) -> None:
+        """Tell a batch, but for what was told of it already when a hole was read up to somewhere within it."""
+        told = self.position
         for position, news in batch:
-            for hear in self._subscribers[type(news)]:
-                hear(position, news)
+            if position > told:
+                self._hear(position, news)
         self.position = last
+        self._end_batch()
+
+    def _hear(self, position: int, news: News) -> None:
+        """One subscriber that fails must not keep the news from the others, nor stop the log."""
+        for hear in self._subscribers[type(news)]:
+            try:
+                hear(position, news)
+            except Exception as error:  # noqa: BLE001  (whatever it was, the others must hear)
+                self._failed(hear, error)
+
+    def _end_batch(self) -> None:
         for after in self._after:
-            after(last)
+            try:
+                after(self.position)
+            except Exception as error:  # noqa: BLE001  (whatever it was, the others must hear)
+                self._failed(after, error)
+
+    def _failed(self, hear: Callable[..., None], error: Exception) -> None:
+        self.failures += 1
+        _log.error("a subscriber failed", subscriber=getattr(hear, "__qualname__", str(hear)), exc_info=error)
+
+
+def _report(filling: "asyncio.Task[None]") -> None:
+    error = None if filling.cancelled() else filling.exception()
+    if error is not None:
+        _log.warning("the log could not be read, and is read again later", error=str(error))

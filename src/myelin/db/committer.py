@@ -17,9 +17,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import structlog
+
 from myelin.db.claims import Claim, undo, won
 from myelin.db.connection import Database, DatabaseError, Transaction
 from myelin.db.sql import Sql, Statement
+
+_log = structlog.get_logger("myelin.db")
 
 MAX_BATCH = 256
 
@@ -122,7 +126,10 @@ class Committer:
             return
         self.batches += 1
         self.writes += len(kept)
-        self._announce(first, last, kept)
+        try:
+            self._announce(first, last, kept)
+        except Exception as error:  # noqa: BLE001  (it is committed: whoever fails to hear of it, the callers are answered)
+            _log.error("a listener of the log failed", first=first, last=last, exc_info=error)
         for write in kept:
             if not write.done.done():
                 write.done.set_result(write.position)
@@ -181,28 +188,29 @@ async def _claim(
     lost = {id(w) for (w, _), ok in zip(claims, held, strict=True) if not ok}
     if not lost:
         return batch
-    kept, broken, orphaned = _survivors(batch, lost, refused)
-    await undo(transaction, [c for (w, c), ok in zip(claims, held, strict=True) if ok and id(w) in orphaned | lost])
-    assert broken >= 0
+    kept, gone = _survivors(batch, lost, refused)
+    await undo(transaction, [c for (w, c), ok in zip(claims, held, strict=True) if ok and id(w) in gone])
     return kept
 
 
 def _survivors(
     batch: list[Write], lost: set[int], refused: list[tuple[Write, DatabaseError]]
-) -> tuple[list[Write], int, set[int]]:
+) -> tuple[list[Write], set[int]]:
+    """The writes that stay, and the identities of those that are refused."""
     kept: list[Write] = []
     broken: set[int] = set()
-    orphaned: set[int] = set()
+    gone: set[int] = set()
     for write in batch:
         if id(write) in lost:
             refused.append((write, AlreadyDone("this was written before")))
             broken.add(id(write.chain))
         elif write.chain is not None and id(write.chain) in broken:
             refused.append((write, GuardFailed("built on a write that was refused")))
-            orphaned.add(id(write))
         else:
             kept.append(write)
-    return kept, len(broken), orphaned
+            continue
+        gone.add(id(write))
+    return kept, gone
 
 
 async def _guard(

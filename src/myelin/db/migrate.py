@@ -52,7 +52,8 @@ def read_migrations(folder: Path, dialect: Dialect) -> list[Migration]:
 async def migrate(database: Database, folder: Path) -> int:
     """Apply what is missing; the number applied. Raises SchemaTooNew rather than touch a newer database."""
     migrations = read_migrations(folder, database.dialect)
-    await database.script(_VERSIONS)
+    # Creating a table at once from two processes fails in PostgreSQL, IF NOT EXISTS or not.
+    await database.script(_VERSIONS if database.dialect is Dialect.SQLITE else f"{_LOCK}\n{_VERSIONS}")
     applied = {row[0] for row in await database.fetch(_APPLIED, ())}
     known = {m.number for m in migrations}
     if newer := sorted(applied - known):

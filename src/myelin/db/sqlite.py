@@ -60,7 +60,7 @@ class SqliteDatabase:
     async def transaction(self) -> AsyncIterator["SqliteTransaction"]:
         """The writer, for the time of the block."""
         async with self._writing:
-            self.writer.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 yield SqliteTransaction(self.writer)
             except BaseException:
@@ -86,17 +86,28 @@ class SqliteDatabase:
             for connection in (self._reader, self._slow_reader, self.writer):
                 connection.close()
 
+    def _begin(self) -> None:
+        try:
+            self.writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
     async def _commit(self) -> None:
         """Wait for the disk without holding up the loop, even if the caller is cancelled meanwhile."""
         done = asyncio.get_running_loop().run_in_executor(self._commit_thread, self.writer.commit)
-        try:
-            await asyncio.shield(done)
-        except asyncio.CancelledError:
-            await done
-            raise
-        except sqlite3.Error as error:
+        cancelled = None
+        while not done.done():
+            try:
+                await asyncio.shield(done)
+            except asyncio.CancelledError as error:
+                cancelled = error
+            except sqlite3.Error:
+                break
+        if failed := done.exception():
             self.writer.rollback()
-            raise _translated(error) from error
+            raise _translated(failed) from failed
+        if cancelled is not None:
+            raise cancelled
 
 
 class SqliteTransaction:
@@ -131,7 +142,7 @@ def run(connection: sqlite3.Connection, sql: Sql, args: Sequence[Any]) -> sqlite
     """Run a statement; raises UniqueViolation or DatabaseError."""
     try:
         return connection.execute(sql.sqlite, sql.for_sqlite(args))
-    except (sqlite3.Error, OverflowError) as error:
+    except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
         raise _translated(error) from error
 
 
@@ -147,7 +158,7 @@ def _reads(sql: Sql) -> bool:
     return sql.sqlite.lstrip().upper().startswith(("SELECT", "WITH"))
 
 
-def _translated(error: Exception) -> DatabaseError:
+def _translated(error: BaseException) -> DatabaseError:
     if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
         return UniqueViolation(str(error))
     return DatabaseError(str(error))
