@@ -5,6 +5,7 @@ from typing import NamedTuple
 from myelin.db.claims import Claim, ClaimSql
 from myelin.db.query import Store, query, statement
 from myelin.db.sql import Statement
+from myelin.store.state import OPEN
 
 
 class RoomAlias(NamedTuple):
@@ -45,14 +46,6 @@ class DirectoryStore(Store):
     async def delete(self, room_alias: str, room_id: str) -> int:
         """Remove an alias of a room."""
 
-    @query("UPDATE room_aliases SET room_id = :new_room_id WHERE room_id = :old_room_id")
-    async def move_all(self, old_room_id: str, new_room_id: str) -> int:
-        """Point the aliases of one room to another."""
-
-    @query("SELECT room_id FROM published_rooms ORDER BY room_id")
-    async def published(self) -> list[str]:
-        """The rooms on the public list."""
-
     @query("SELECT room_id FROM published_rooms WHERE room_id = :room_id")
     async def is_published(self, room_id: str) -> str | None:
         """The room's ID if it is on the public list."""
@@ -84,3 +77,44 @@ def publish_room(room_id: str) -> Statement:
 @statement("DELETE FROM published_rooms WHERE room_id = :room_id")
 def unpublish_room(room_id: str) -> Statement:
     """Take a room off the public list."""
+
+
+@statement("UPDATE room_aliases SET room_id = :new_room_id WHERE room_id = :old_room_id")
+def move_aliases(old_room_id: str, new_room_id: str) -> Statement:
+    """Point the aliases of one room to another."""
+
+
+class ListedState(NamedTuple):
+    """A state event of a published room."""
+
+    room_id: str
+    type: str
+    json: bytes
+
+
+class PublishedStore(Store):
+    """Reads what the public list shows."""
+
+    @query("SELECT room_id FROM published_rooms ORDER BY room_id")
+    async def published(self) -> list[str]:
+        """The rooms on the public list."""
+
+    @query("SELECT room_id FROM published_rooms WHERE room_id IN :room_ids")
+    async def of(self, room_ids: list[str]) -> list[str]:
+        """Those of the rooms that are on the public list."""
+
+    @query(
+        "SELECT s.room_id, s.type, e.json FROM state s JOIN events e ON e.event_id = s.event_id "
+        f"WHERE s.room_id IN :room_ids AND s.type IN :types AND s.state_key = '' AND s.to_pos = {OPEN}",
+        slow=True,
+    )
+    async def state_of(self, room_ids: list[str], types: list[str]) -> list[ListedState]:
+        """Current state events with an empty key."""
+
+    @query(
+        "SELECT room_id, COUNT(*) FROM state WHERE room_id IN :room_ids AND type = 'm.room.member' "
+        f"AND membership = 'join' AND to_pos = {OPEN} GROUP BY room_id",
+        slow=True,
+    )
+    async def joined_members_of(self, room_ids: list[str]) -> list[tuple[str, int]]:
+        """How many are joined to each of the rooms."""

@@ -6,33 +6,54 @@ from typing import Any
 from myelin.api.client import (
     banning,
     create_room,
+    directory,
     inviting,
     joining,
     kicking,
     knocking,
     leaving,
     list_joined_rooms,
+    list_public_rooms,
     redaction,
+    report_content,
     room_send,
     room_state,
+    room_summary,
+    room_upgrades,
+    space_hierarchy,
 )
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
+from myelin.services.accounts.ports import DeactivationListeners, ProfileListeners
 from myelin.services.accounts.profiles import ProfileService
 from myelin.services.directory.aliases import Aliases
 from myelin.services.directory.ports import RemoteDirectories
+from myelin.services.directory.public_rooms import PublicRooms
+from myelin.services.directory.published_rooms import PublishedRooms
 from myelin.services.membership.by_state import MembershipState, StateSender
+from myelin.services.membership.everywhere import MembershipsEverywhere
+from myelin.services.membership.guests import Guests
 from myelin.services.membership.inviting import Inviting
 from myelin.services.membership.joining import Joining
 from myelin.services.membership.memberships import Memberships
-from myelin.services.membership.restricted import RestrictedRooms
+from myelin.services.membership.ports import RoomMoves
+from myelin.services.membership.replaced_rooms import ReplacedRooms, SettingsMove
+from myelin.services.membership.upgrading import Upgrading
 from myelin.services.rooms.addresses import RoomAddresses
+from myelin.services.rooms.aliases import CANONICAL_ALIAS, CanonicalAliasCheck, RoomAliases
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.create import RoomCreation
+from myelin.services.rooms.hierarchy import Hierarchy
 from myelin.services.rooms.invite_permission import InvitePermission
 from myelin.services.rooms.ports import RemoteRoomSources
+from myelin.services.rooms.reports import Reports
+from myelin.services.rooms.restricted import RestrictedRooms
 from myelin.services.rooms.sending import EventSender
+from myelin.services.rooms.summary import Summaries
+from myelin.services.rooms.upgrade import RoomUpgrades
 from myelin.services.rooms.writer import RoomWriter
+from myelin.services.userdata.account_data import AccountData
+from myelin.services.userdata.push_rules import PushRules
 
 ENDPOINTS = (
     create_room.endpoints,
@@ -46,48 +67,94 @@ ENDPOINTS = (
     room_state.endpoints,
     redaction.endpoints,
     list_joined_rooms.endpoints,
+    directory.endpoints,
+    list_public_rooms.endpoints,
+    room_summary.endpoints,
+    space_hierarchy.endpoints,
+    room_upgrades.endpoints,
+    report_content.endpoints,
 )
 
 
 def make_rooms_api(ground: Ground, services: Mapping[type, Any]) -> Part:
     """Creating rooms, sending to them, and who is in them."""
-    made: dict[type, Any] = {RemoteRoomSources: RemoteRoomSources(), RemoteDirectories: RemoteDirectories()}
-    _add_directory(ground, made)
+    made: dict[type, Any] = {
+        RemoteRoomSources: RemoteRoomSources(),
+        RemoteDirectories: RemoteDirectories(),
+        RoomMoves: RoomMoves(),
+    }
+    _add_directory(ground, services, made)
     _add_sending(ground, services, made)
     _add_memberships(ground, services, made)
-    return Part(services=made, endpoints=ENDPOINTS)
+    _add_looking(ground, services, made)
+    everywhere = MembershipsEverywhere(
+        ground.database, services[RoomWriter], services[ProfileService], made[Memberships], ground.clock
+    )
+    services[ProfileListeners].append(everywhere)
+    services[DeactivationListeners].append(everywhere)
+    return Part(services=made, endpoints=ENDPOINTS, loops=(everywhere.run,))
 
 
-def _add_directory(ground: Ground, made: dict[type, Any]) -> None:
-    aliases = Aliases(ground.server_name, ground.config.rooms, ground.database, made[RemoteDirectories], ground.clock)
+def make_room_moves(_ground: Ground, services: Mapping[type, Any]) -> Part:
+    """Settings go with their users to rooms that replace others; built once there are settings."""
+    services[RoomMoves].append(SettingsMove(services[AccountData], services[PushRules]))
+    return Part()
+
+
+def _add_directory(ground: Ground, services: Mapping[type, Any], made: dict[type, Any]) -> None:
+    config, database, committer = ground.config.rooms, ground.database, ground.committer
+    aliases = Aliases(ground.server_name, config, database, made[RemoteDirectories], ground.clock)
     made[Aliases] = aliases
     made[RoomAddresses] = RoomAddresses(aliases)
+    made[RoomAliases] = RoomAliases(
+        ground.server_name, services[Rooms], services[RoomWriter], aliases, database, committer
+    )
+    made[PublicRooms] = PublicRooms(
+        ground.server_name, PublishedRooms(database, ground.feed), needs_login=config.directory_needs_login
+    )
 
 
 def _add_sending(ground: Ground, services: Mapping[type, Any], made: dict[type, Any]) -> None:
-    writer = services[RoomWriter]
-    made[InvitePermission] = InvitePermission(ground.database)
-    made[EventSender] = EventSender(writer, ground.database, {})
+    rooms, writer, names = services[Rooms], services[RoomWriter], services[ProfileService]
+    name, database = ground.server_name, ground.database
+    made[InvitePermission] = InvitePermission(database)
+    made[EventSender] = EventSender(writer, database, {CANONICAL_ALIAS: CanonicalAliasCheck(rooms, made[Aliases])})
     made[RoomCreation] = RoomCreation(
-        ground.server_name,
+        name,
         ground.config.rooms,
         writer,
-        services[ProfileService],
+        names,
         made[Aliases],
         made[InvitePermission],
         made[RemoteRoomSources],
         ground.clock,
         ground.randomness,
     )
+    made[RoomUpgrades] = RoomUpgrades(
+        name, rooms, writer, names, made[Aliases], database, ground.committer, ground.randomness
+    )
+    made[Reports] = Reports(name, rooms, database, ground.clock)
 
 
 def _add_memberships(ground: Ground, services: Mapping[type, Any], made: dict[type, Any]) -> None:
     rooms, writer, names = services[Rooms], services[RoomWriter], services[ProfileService]
-    remote = made[RemoteRoomSources]
-    restricted = RestrictedRooms(ground.server_name, ground.database)
-    made[RestrictedRooms] = restricted
-    made[Joining] = Joining(ground.server_name, rooms, writer, names, restricted, remote)
-    made[Inviting] = Inviting(ground.server_name, rooms, writer, names, made[InvitePermission], remote, ground.limiter)
-    made[Memberships] = Memberships(ground.database, rooms, writer, ground.committer, remote)
-    made[MembershipState] = MembershipState(rooms, writer, made[Joining], made[Inviting])
-    made[StateSender] = StateSender(made[EventSender], made[MembershipState])
+    name, database, remote = ground.server_name, ground.database, made[RemoteRoomSources]
+    made[RestrictedRooms] = RestrictedRooms(name, database)
+    made[ReplacedRooms] = ReplacedRooms(rooms, made[RoomMoves])
+    made[Joining] = Joining(
+        name, rooms, writer, names, made[RestrictedRooms], remote, made[ReplacedRooms], ground.limiter
+    )
+    made[Inviting] = Inviting(name, rooms, writer, names, made[InvitePermission], remote, ground.limiter)
+    made[Memberships] = Memberships(database, rooms, writer, ground.committer, remote)
+    made[Upgrading] = Upgrading(rooms, made[RoomUpgrades], made[ReplacedRooms])
+    made[StateSender] = StateSender(
+        made[EventSender],
+        MembershipState(rooms, writer, made[Joining], made[Inviting]),
+        Guests(name, database, rooms, made[Memberships]),
+    )
+
+
+def _add_looking(ground: Ground, services: Mapping[type, Any], made: dict[type, Any]) -> None:
+    summaries = Summaries(services[Rooms], ground.database)
+    made[Summaries] = summaries
+    made[Hierarchy] = Hierarchy(services[Rooms], summaries, max_rooms=ground.config.rooms.max_hierarchy_rooms)

@@ -11,7 +11,7 @@ from myelin.app.parts.media import make_media
 from myelin.app.parts.part import Part
 from myelin.app.parts.reading import make_reading
 from myelin.app.parts.rooms import make_rooms
-from myelin.app.parts.rooms_api import make_rooms_api
+from myelin.app.parts.rooms_api import make_room_moves, make_rooms_api
 from myelin.app.parts.sync import make_sync
 from myelin.app.parts.user_data import make_user_data
 
@@ -25,6 +25,7 @@ PARTS: tuple[MakePart, ...] = (
     make_rooms_api,
     make_e2ee,
     make_user_data,
+    make_room_moves,
     make_reading,
     make_sync,
 )

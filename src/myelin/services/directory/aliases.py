@@ -66,10 +66,6 @@ class Aliases:
         """The aliases of this server that point to a room."""
         return [a.room_alias for a in await self._store.of_room(room_id)]
 
-    async def move_all(self, old_room_id: str, new_room_id: str) -> None:
-        """Point all aliases of one room to another."""
-        await self._store.move_all(old_room_id, new_room_id)
-
     def is_ours(self, room_alias: str) -> bool:
         """Whether the alias belongs to this server."""
         return server_name_of(room_alias) == self._server_name

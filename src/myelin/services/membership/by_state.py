@@ -7,8 +7,9 @@ from myelin.matrix.auth_rules.selection import AUTHORISING_USER
 from myelin.matrix.errors import BadJson, InvalidParam
 from myelin.matrix.events.pdu import StateKey
 from myelin.matrix.identifiers import is_user_id
+from myelin.services.membership.guests import Guests
 from myelin.services.membership.inviting import Invite, Inviting
-from myelin.services.membership.joining import Entry, Joining
+from myelin.services.membership.joining import GUEST_ACCESS, Entry, Joining
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.members import member_event
@@ -56,9 +57,10 @@ class MembershipState:
 class StateSender:
     """Sets state for clients, memberships and everything else."""
 
-    def __init__(self, events: EventSender, memberships: MembershipState) -> None:
+    def __init__(self, events: EventSender, memberships: MembershipState, guests: Guests) -> None:
         self._events = events
         self._memberships = memberships
+        self._guests = guests
 
     async def put(
         self, requester: Requester, room_id: str, key: StateKey, content: dict[str, Any], *, ts: int | None = None
@@ -69,4 +71,7 @@ class StateSender:
             return await self._memberships.put(
                 requester.user_id, room_id, state_key, content, is_guest=requester.is_guest
             )
-        return await self._events.set_state(requester.user_id, room_id, event_type, state_key, content, ts=ts)
+        event_id = await self._events.set_state(requester.user_id, room_id, event_type, state_key, content, ts=ts)
+        if event_type == GUEST_ACCESS:
+            await self._guests.enforce(room_id)
+        return event_id

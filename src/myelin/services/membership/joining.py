@@ -5,13 +5,15 @@ from typing import Any
 
 import msgspec
 
+from myelin.http.rate_limits import RateLimiter
 from myelin.matrix.auth_rules.selection import AUTHORISING_USER
 from myelin.matrix.errors import Forbidden, NotFound
-from myelin.services.membership.restricted import RestrictedRooms
+from myelin.services.membership.replaced_rooms import ReplacedRooms
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.members import content_of, join_rule, membership_of
 from myelin.services.rooms.ports import MemberNames, RemoteRoomSources
+from myelin.services.rooms.restricted import RestrictedRooms
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.writer import RoomWriter
 
@@ -41,6 +43,8 @@ class Joining:
         names: MemberNames,
         restricted: RestrictedRooms,
         remote: RemoteRoomSources,
+        replaced: ReplacedRooms,
+        limiter: RateLimiter,
     ) -> None:
         self._suffix = f":{server_name}"
         self._rooms = rooms
@@ -48,12 +52,15 @@ class Joining:
         self._names = names
         self._restricted = restricted
         self._remote = remote
+        self._replaced = replaced
+        self._limiter = limiter
 
     async def join(self, entry: Entry, room_id: str) -> None:
         """Join a room; nothing happens if the user is in it. Raises Forbidden or NotFound."""
         room = await self._rooms.find(room_id)
         if room is not None and room.membership(entry.user_id) == "join" and not entry.content:
             return
+        self._limiter.take("joins_per_room", room_id)
         content = await self._content("join", entry)
         if room is None or not self.is_here(room):
             await self._join_remotely(entry, room_id, content)
@@ -61,6 +68,7 @@ class Joining:
         _check_guest(room, entry)
         await self._authorise(room, entry.user_id, content)
         await self._write(room_id, entry.user_id, content)
+        await self._replaced.joined(entry.user_id, room)
 
     async def knock(self, entry: Entry, room_id: str) -> None:
         """Ask to be invited. Raises Forbidden or NotFound."""

@@ -8,6 +8,7 @@ from myelin.matrix.power_levels import PowerLevels
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.room import CREATE, MEMBER, Room
 
+HISTORY_VISIBILITY = "m.room.history_visibility"
 JOIN_RULES = "m.room.join_rules"
 POWER_LEVELS = "m.room.power_levels"
 
@@ -39,13 +40,12 @@ def join_rule(room: Room) -> str:
     return rule if isinstance(rule, str) else "invite"
 
 
+def is_world_readable(room: Room) -> bool:
+    """Whether anybody may read what is written there now."""
+    return content_of(room, HISTORY_VISIBILITY).get("history_visibility") == "world_readable"
+
+
 def content_of(room: Room, event_type: str, state_key: str = "") -> Mapping[str, Any]:
     """The content of a current state event that is no membership; empty where there is none."""
     pdu = room.current(event_type, state_key)
     return {} if pdu is None else pdu.content
-
-
-def text_of(room: Room, event_type: str, key: str) -> str | None:
-    """A string out of a state event's content, if there is one and it is not empty."""
-    value = content_of(room, event_type).get(key)
-    return value if isinstance(value, str) and value else None

@@ -2,7 +2,7 @@
 when another process was faster.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -21,14 +21,14 @@ from myelin.matrix.errors import (
     TooLarge,
     UnsupportedRoomVersion,
 )
-from myelin.matrix.events.pdu import Pdu
+from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from myelin.services.rooms.building import Builder, Draft, keys_needed
-from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.cache import Rooms, pdus_by_key
 from myelin.services.rooms.redaction import Redactions
 from myelin.services.rooms.room import Room
 from myelin.services.rooms.rows import EventIndex, event_statements
-from myelin.services.rooms.timeline import Timeline
+from myelin.services.rooms.timeline import BEGINNING, Timeline
 from myelin.services.rooms.tip import Tip
 from myelin.store.transactions import TransactionStore, claim_transaction, transaction_key
 from myelin.telemetry.ambient import Clock
@@ -50,6 +50,10 @@ class Once(msgspec.Struct, frozen=True):
     def key(self) -> bytes:
         """What it is stored under."""
         return transaction_key(self.device_id, self.scope, self.txn_id)
+
+
+Check = Callable[[Mapping[StateKey, Pdu]], None]
+"""What must hold of the state right before an event beyond the auth rules; raises MatrixError where it does not."""
 
 
 class Beside(NamedTuple):
@@ -109,14 +113,23 @@ class RoomWriter:
         """What was sent under a transaction before."""
         return await self._transactions.result(once.user_id, once.key)
 
-    async def write(self, room_id: str, drafts: list[Draft], *, once: Once | None = None) -> list[Pdu]:
-        """Write events that follow each other, all or none. Raises AlreadyDone if `once` was done before."""
+    async def write(
+        self, room_id: str, drafts: list[Draft], *, once: Once | None = None, check: Check | None = None
+    ) -> list[Pdu]:
+        """Write events that follow each other, all or none. Raises AlreadyDone if `once` was done before.
+
+        `check` is asked with the state that the first event is built on, as far as its authorization needs it and its
+        own key; what it raises is raised.
+        """
         for _ in range(MAX_ATTEMPTS):
             room, tip = await self._rooms.open(room_id)
-            await self._rooms.hold_state(room, keys_needed(drafts, room.version))
+            keys = keys_needed(drafts, room.version)
+            await self._rooms.hold_state(room, keys)
             redacted = await self._redactions.prepare(room, drafts)
             if tip.dead or room.tip is not tip:
                 continue
+            if check is not None:
+                check(pdus_by_key(room, tip, keys))
             if unchanged := _unchanged(room, tip, drafts):
                 return [unchanged]
             pdus = self._build(room, tip, drafts)
@@ -178,7 +191,7 @@ class RoomWriter:
         tip.room_id = create.room_id
         tip.extend(create)
         room = Room(create.room_id, version, 0)
-        room.timeline = Timeline(floor=0)
+        room.timeline = Timeline(floor=BEGINNING)
         room.tip = tip
         pdus = [create, *self._build(room, tip, drafts[1:])]
         self._rooms.adopt(room)

@@ -1,0 +1,188 @@
+"""Aliases of rooms, and who may change them (spec: directory.yaml)."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from myelin.bus.news import RoomPublished
+from myelin.db.committer import Committer, Write
+from myelin.db.connection import Database
+from myelin.http.requester import Requester
+from myelin.matrix.errors import Forbidden, InvalidParam, MatrixError, NotFound, RoomInUse
+from myelin.matrix.identifiers import is_room_alias
+from myelin.services.directory.aliases import Aliases
+from myelin.services.directory.ports import Resolved
+from myelin.services.rooms.building import Draft
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.members import content_of, is_world_readable, power_levels
+from myelin.services.rooms.room import Room
+from myelin.services.rooms.writer import RoomWriter
+from myelin.store.directory import DirectoryStore, publish_room, unpublish_room
+from myelin.store.signals import put_room_published
+
+CANONICAL_ALIAS = "m.room.canonical_alias"
+MAX_SERVERS = 50
+"""Servers that are named to ask for a room."""
+
+
+class RoomAliases:
+    """Makes and removes aliases, and publishes rooms, for those who may."""
+
+    def __init__(
+        self,
+        server_name: str,
+        rooms: Rooms,
+        writer: RoomWriter,
+        aliases: Aliases,
+        database: Database,
+        committer: Committer,
+    ) -> None:
+        self._server_name = server_name
+        self._rooms = rooms
+        self._writer = writer
+        self._aliases = aliases
+        self._store = DirectoryStore(database)
+        self._committer = committer
+
+    async def resolve(self, room_alias: str) -> Resolved:
+        """The room an alias points to, and servers that are in it. Raises InvalidParam or NotFound."""
+        found = await self._aliases.resolve(room_alias)
+        if found.servers:
+            return found
+        room = await self._rooms.find(found.room_id)
+        return Resolved(found.room_id, servers_in(room, self._server_name) if room else (self._server_name,))
+
+    async def create(self, requester: Requester, room_alias: str, room_id: str) -> None:
+        """Point a new alias to a room the user is in. Raises InvalidParam, NotFound, Forbidden, or M_UNKNOWN (409)."""
+        room = await self._rooms.get(room_id)
+        if room.membership(requester.user_id) != "join" and not requester.is_admin:
+            raise Forbidden("Join the room before you give it an alias")
+        try:
+            await self._aliases.add(requester.user_id, room_alias, room_id)
+        except RoomInUse as error:
+            raise MatrixError(error.message, errcode="M_UNKNOWN", status=409) from error
+
+    async def delete(self, requester: Requester, room_alias: str) -> None:
+        """Remove an alias of this server. Raises InvalidParam, NotFound or Forbidden."""
+        if not is_room_alias(room_alias) or not self._aliases.is_ours(room_alias):
+            raise InvalidParam("This is no alias of this server")
+        room_id = (await self._aliases.resolve(room_alias)).room_id
+        room = await self._rooms.find(room_id)
+        creator = await self._aliases.creator(room_alias)
+        if not (requester.is_admin or creator == requester.user_id or self._may_curate(room, requester.user_id)):
+            raise Forbidden("Only who made an alias, or may set the room's canonical alias, may remove it")
+        await self._aliases.delete(room_alias, room_id)
+        if room is not None:
+            await self._clean_canonical(room, requester.user_id, room_alias)
+
+    async def of_room(self, user_id: str, room_id: str) -> list[str]:
+        """The aliases of this server that point to a room. Raises Forbidden for who may not look into the room."""
+        room = await self._rooms.find(room_id)
+        if room is None or not (room.membership(user_id) == "join" or is_world_readable(room)):
+            raise Forbidden("You are not in this room")
+        return await self._aliases.of_room(room_id)
+
+    async def is_published(self, room_id: str) -> bool:
+        """Whether a room is on the public list. Raises NotFound for a room that is not known here."""
+        await self._rooms.get(room_id)
+        return await self._store.is_published(room_id) is not None
+
+    async def publish(self, requester: Requester, room_id: str, *, is_public: bool) -> None:
+        """Put a room on the public list or take it off. Raises NotFound or Forbidden."""
+        room = await self._rooms.get(room_id)
+        if not requester.is_admin and not self._may_curate(room, requester.user_id):
+            raise Forbidden("Only who may set the room's canonical alias may publish it")
+        change = publish_room(room_id) if is_public else unpublish_room(room_id)
+        await self._committer.commit(
+            Write(
+                lambda position: [change, put_room_published(position, room_id)],
+                news=[RoomPublished(room_id)],
+            )
+        )
+
+    @staticmethod
+    def _may_curate(room: Room | None, user_id: str) -> bool:
+        """Whether a user who is in the room may set its canonical alias."""
+        if room is None or room.membership(user_id) != "join":
+            return False
+        levels = power_levels(room)
+        return levels.power_level_of(user_id) >= levels.required_power_for(CANONICAL_ALIAS, is_state=True)
+
+    async def _clean_canonical(self, room: Room, user_id: str, room_alias: str) -> None:
+        """Take a removed alias out of the canonical alias event, if the user may."""
+        content = content_of(room, CANONICAL_ALIAS)
+        left = without_alias(content, room_alias)
+        if left == content or not self._may_curate(room, user_id):
+            return
+        draft = Draft(sender=user_id, type=CANONICAL_ALIAS, content=left, state_key="")
+        try:
+            await self._writer.send(room.room_id, draft)
+        except Forbidden:
+            # Somebody took the power away meanwhile; the alias is gone all the same.
+            return
+
+
+class CanonicalAliasCheck:
+    """Lets a canonical alias name only aliases that point to the room."""
+
+    def __init__(self, rooms: Rooms, aliases: Aliases) -> None:
+        self._rooms = rooms
+        self._aliases = aliases
+
+    async def __call__(self, room_id: str, state_key: str, content: dict[str, Any]) -> None:
+        """Raises InvalidParam for what is no alias, M_BAD_ALIAS for a new one that points elsewhere."""
+        if state_key:
+            return
+        named = named_aliases(content)
+        room = await self._rooms.get(room_id)
+        current = content_of(room, CANONICAL_ALIAS)
+        known = {current.get("alias"), *(_list(current.get("alt_aliases")))}
+        for room_alias in dict.fromkeys(named):
+            if room_alias not in known and await self._target(room_alias) != room_id:
+                raise MatrixError(f"The alias {room_alias} does not point to this room", errcode="M_BAD_ALIAS")
+
+    async def _target(self, room_alias: str) -> str | None:
+        try:
+            return (await self._aliases.resolve(room_alias)).room_id
+        except NotFound:
+            return None
+
+
+def named_aliases(content: Mapping[str, Any]) -> list[str]:
+    """All aliases of a canonical alias event's content. Raises InvalidParam."""
+    alias, others = content.get("alias"), content.get("alt_aliases")
+    if others is not None and not isinstance(others, list):
+        raise InvalidParam("`alt_aliases` is a list of aliases")
+    named = [*([alias] if alias not in (None, "") else ()), *(others or ())]
+    if not all(is_room_alias(room_alias) for room_alias in named):
+        raise InvalidParam("One of the aliases is not a valid room alias")
+    return named
+
+
+def without_alias(content: Mapping[str, Any], room_alias: str) -> dict[str, Any]:
+    """A canonical alias event's content without one of its aliases."""
+    left = dict(content)
+    if left.get("alias") == room_alias:
+        del left["alias"]
+    others = _list(left.get("alt_aliases"))
+    if room_alias in others:
+        left["alt_aliases"] = [other for other in others if other != room_alias]
+        if not left["alt_aliases"]:
+            del left["alt_aliases"]
+    return left
+
+
+def servers_in(room: Room, own: str) -> tuple[str, ...]:
+    """Servers with members in the room: our own first, then those with the most members."""
+    held = room.cached.get(servers_in)
+    if isinstance(held, tuple):
+        return held
+    counts = Counter(user_id.partition(":")[2] for user_id in room.joined)
+    counts.pop(own, None)
+    servers = (own, *(server for server, _ in counts.most_common(MAX_SERVERS - 1)))
+    room.cached[servers_in] = servers
+    return servers
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()

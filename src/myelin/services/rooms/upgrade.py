@@ -1,0 +1,155 @@
+"""Replacing a room by one of another version (spec: client-server API, "Room upgrades")."""
+
+from typing import Any
+
+from myelin.bus.news import RoomPublished
+from myelin.db.committer import Committer, Write
+from myelin.db.connection import Database
+from myelin.matrix.errors import Forbidden, MatrixError
+from myelin.services.directory.aliases import Aliases
+from myelin.services.rooms.aliases import CANONICAL_ALIAS
+from myelin.services.rooms.building import Draft
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.create import new_room_id, supported_version
+from myelin.services.rooms.founding import additional_creators
+from myelin.services.rooms.members import POWER_LEVELS, content_of, power_levels
+from myelin.services.rooms.ports import MemberNames
+from myelin.services.rooms.replacement import Replacement, restricted_levels
+from myelin.services.rooms.room import MEMBER, Room
+from myelin.services.rooms.writer import RoomWriter
+from myelin.store.directory import DirectoryStore, move_aliases, publish_room, unpublish_room
+from myelin.store.signals import put_room_published
+from myelin.store.state import StateStore
+from myelin.telemetry.ambient import Randomness
+
+TOMBSTONE = "m.room.tombstone"
+TOMBSTONE_BODY = "This room has been replaced"
+MAX_BANS = 500
+"""Bans that are carried over; the newest."""
+
+
+class RoomUpgrades:
+    """Upgrades rooms for users of this server with the power to send a tombstone."""
+
+    def __init__(
+        self,
+        server_name: str,
+        rooms: Rooms,
+        writer: RoomWriter,
+        names: MemberNames,
+        aliases: Aliases,
+        database: Database,
+        committer: Committer,
+        randomness: Randomness,
+    ) -> None:
+        self._server_name = server_name
+        self._rooms = rooms
+        self._writer = writer
+        self._names = names
+        self._aliases = aliases
+        self._directory = DirectoryStore(database)
+        self._state = StateStore(database)
+        self._committer = committer
+        self._randomness = randomness
+
+    async def upgrade(self, user_id: str, room_id: str, new_version: str, creators: Any = None) -> str:
+        """Make the replacement of a room; its ID. Raises Forbidden, NotFound, BadJson or UnsupportedRoomVersion."""
+        version = supported_version(new_version)
+        more = additional_creators({"additional_creators": creators or []}) if version.privileged_creators else []
+        old = await self._rooms.get(room_id)
+        _check_may_upgrade(old, user_id)
+        names = (await self._names.local_names([user_id])).get(user_id, {})
+        replacement = Replacement(old, version, user_id, [c for c in more if c != user_id], names)
+        new_id = None if version.room_id_is_create_hash else new_room_id(self._server_name, self._randomness)
+        drafts = replacement.drafts(await self._bans(old, user_id))
+        new = await self._writer.create(new_id, version.identifier, drafts)
+        # Only the tombstone shows that the user had the power. Until it stands, nothing of the old room is touched.
+        content = {"body": TOMBSTONE_BODY, "replacement_room": new.room_id}
+        await self._writer.write(room_id, [_state(user_id, TOMBSTONE, content)])
+        await self._move_directory(old, new.room_id, user_id)
+        await self._restrict(old, user_id)
+        return new.room_id
+
+    async def _bans(self, old: Room, user_id: str) -> list[Draft]:
+        banned = [m for m in await self._state.members_at(old.room_id, old.position) if m.membership == "ban"]
+        banned = sorted(banned, key=lambda m: m.from_pos)[-MAX_BANS:]
+        await self._rooms.hold_state(old, [(MEMBER, m.user_id) for m in banned])
+        return [
+            Draft(
+                sender=user_id,
+                type=MEMBER,
+                content={"membership": "ban", **_reason(old, m.user_id)},
+                state_key=m.user_id,
+            )
+            for m in banned
+        ]
+
+    async def _move_directory(self, old: Room, new_id: str, user_id: str) -> None:
+        """Point aliases and the public list to the new room, and let it name its canonical alias."""
+        moved = set(await self._aliases.of_room(old.room_id))
+        is_public = await self._directory.is_published(old.room_id) is not None
+        news = (RoomPublished(old.room_id), RoomPublished(new_id)) if is_public else ()
+        await self._committer.commit(
+            Write(
+                lambda position: [
+                    move_aliases(old.room_id, new_id),
+                    *(
+                        (
+                            unpublish_room(old.room_id),
+                            publish_room(new_id),
+                            put_room_published(position, old.room_id),
+                            put_room_published(position, new_id),
+                        )
+                        if is_public
+                        else ()
+                    ),
+                ],
+                news=news,
+            )
+        )
+        canonical = _of_moved(content_of(old, CANONICAL_ALIAS), moved)
+        if canonical:
+            await self._try(new_id, _state(user_id, CANONICAL_ALIAS, canonical))
+
+    async def _restrict(self, old: Room, user_id: str) -> None:
+        """Let only moderators write to the old room and invite into it."""
+        current = content_of(old, POWER_LEVELS)
+        levels = restricted_levels(current)
+        if levels != current:
+            await self._try(old.room_id, _state(user_id, POWER_LEVELS, levels))
+
+    async def _try(self, room_id: str, draft: Draft) -> None:
+        try:
+            await self._writer.write(room_id, [draft])
+        except MatrixError:
+            # The upgrade stands without it: the user may send tombstones, but not this.
+            return
+
+
+def _check_may_upgrade(old: Room, user_id: str) -> None:
+    if old.membership(user_id) != "join":
+        raise Forbidden("You are not in this room")
+    levels = power_levels(old)
+    if levels.power_level_of(user_id) < levels.required_power_for(TOMBSTONE, is_state=True):
+        raise Forbidden("You may not upgrade this room: you have no power to send m.room.tombstone")
+
+
+def _state(sender: str, event_type: str, content: dict[str, Any]) -> Draft:
+    return Draft(sender=sender, type=event_type, content=content, state_key="")
+
+
+def _reason(old: Room, user_id: str) -> dict[str, Any]:
+    pdu = old.current(MEMBER, user_id)
+    reason = None if pdu is None else pdu.content.get("reason")
+    return {"reason": reason} if isinstance(reason, str) else {}
+
+
+def _of_moved(content: Any, moved: set[str]) -> dict[str, Any]:
+    """What of a canonical alias event is true of the new room too."""
+    others = content.get("alt_aliases")
+    kept = [alias for alias in others if isinstance(alias, str) and alias in moved] if isinstance(others, list) else []
+    named: dict[str, Any] = {"alt_aliases": kept} if kept else {}
+    alias = content.get("alias")
+    if isinstance(alias, str) and alias in moved:
+        named["alias"] = alias
+    return named
