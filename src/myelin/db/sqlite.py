@@ -19,6 +19,8 @@ from myelin.db.sql import Sql
 MAX_CACHED_STATEMENTS = 512
 PAGE_CACHE_KIB = 16_384
 BUSY_TIMEOUT_MS = 10_000
+CHECKPOINT_PAGES = 4_000
+"""The log is written back into the file after this many pages: rarer than by default, since hot pages repeat in it."""
 
 
 class SqliteDatabase:
@@ -174,6 +176,7 @@ def _open(path: Path) -> sqlite3.Connection:
         f"busy_timeout={BUSY_TIMEOUT_MS}",
         f"cache_size=-{PAGE_CACHE_KIB}",
         "foreign_keys=OFF",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
         "temp_store=MEMORY",
         "journal_size_limit=67108864",
     ):
