@@ -70,10 +70,10 @@ async def test_a_file_with_a_wrong_name_is_refused(empty: Database, folder: Path
         await migrate(empty, folder)
 
 
-@pytest.mark.parametrize("dialect", list(Dialect))
-def test_each_step_is_there_once_for_each_engine(dialect: Dialect) -> None:
-    numbers = [m.number for m in read_migrations(MIGRATIONS, dialect)]
-    assert numbers == list(range(1, len(numbers) + 1))
+def test_each_step_is_there_once_for_each_engine() -> None:
+    steps = {dialect: [(m.number, m.name) for m in read_migrations(MIGRATIONS, dialect)] for dialect in Dialect}
+    assert steps[Dialect.SQLITE] == steps[Dialect.POSTGRES]
+    assert len({number for number, _ in steps[Dialect.SQLITE]}) == len(steps[Dialect.SQLITE])
 
 
 @pytest.mark.postgres

@@ -84,6 +84,11 @@ class Committer:
         self.batches = 0
         self.writes = 0
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether anything is being written, or is written and not announced yet."""
+        return self._running is not None
+
     async def commit(self, write: Write) -> int:
         """Write durably; the first position. Raises GuardFailed, AlreadyDone or DatabaseError, with nothing written."""
         self.submit(write)

@@ -7,6 +7,7 @@ from myelin.app.ground import Ground
 from myelin.app.parts.accounts import make_accounts
 from myelin.app.parts.directory import make_directory
 from myelin.app.parts.e2ee import make_e2ee
+from myelin.app.parts.log import make_log
 from myelin.app.parts.media import make_media
 from myelin.app.parts.part import Part
 from myelin.app.parts.reading import make_reading
@@ -18,6 +19,7 @@ from myelin.app.parts.user_data import make_user_data
 MakePart = Callable[[Ground, Mapping[type, Any]], Part]
 
 PARTS: tuple[MakePart, ...] = (
+    make_log,
     make_accounts,
     make_directory,
     make_media,
