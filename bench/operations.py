@@ -15,6 +15,7 @@ SENDERS = 16
 SYNCING = 50
 LONG_POLL_MS = 30_000
 ROOM_HISTORY = 1000
+PAGE = 50
 JOINERS = 20
 JOIN_ROOMS = 30
 ROOMS = {"first_sync_40": (40, 20), "first_sync_400": (400, 4)}
@@ -134,12 +135,20 @@ def first_sync(operation: str, repeats: int) -> Callable[[World], Awaitable[Work
 
         async def unit(number: int) -> None:
             answer = await devices[number].first_sync()
-            if number == 0 and (joined := len(orjson.loads(answer)["rooms"]["join"])) != rooms:
-                raise RuntimeError(f"the first sync has {joined} rooms instead of {rooms}")
+            if number == 0:
+                _check_first_sync(answer, rooms, events)
 
         return Work(unit, warm_up=1)
 
     return prepare
+
+
+def _check_first_sync(answer: bytes, rooms: int, events: int) -> None:
+    """Raise unless the answer has all rooms, and in each the messages that were sent: no server saves by omission."""
+    joined = orjson.loads(answer)["rooms"]["join"]
+    texts = [sum(event["type"] == "m.room.message" for event in room["timeline"]["events"]) for room in joined.values()]
+    if len(joined) != rooms or min(texts) != events:
+        raise RuntimeError(f"{len(joined)} rooms with {min(texts)} messages or more, not {rooms} with {events}")
 
 
 async def create_room(world: World) -> Work:
@@ -172,8 +181,10 @@ async def messages(world: World) -> Work:
     place: list[str | None] = [None]
 
     async def unit(number: int) -> None:
-        page = await reader.messages(room_id, 50, place[0])
-        place[0] = page["end"] if len(page["chunk"]) == 50 and number % 19 else None
+        page = await reader.messages(room_id, PAGE, place[0])
+        if len(page["chunk"]) != PAGE:
+            raise RuntimeError(f"a page has {len(page['chunk'])} events, not {PAGE}")
+        place[0] = page["end"] if number % (ROOM_HISTORY // PAGE) else None
 
     return Work(unit)
 
