@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 
 from myelin.bus.feed import Batch
-from myelin.bus.news import News, RoomEvents
+from myelin.bus.news import News, RoomEvents, RoomForgotten
 from myelin.db.connection import Database
 from myelin.matrix.room_versions import ROOM_VERSIONS
 from myelin.services.accounts.log import read_signals
@@ -46,8 +46,15 @@ async def read_room_events(database: Database, first: int, last: int) -> list[tu
     ]
 
 
+async def read_forgotten(database: Database, first: int, last: int) -> list[tuple[int, News]]:
+    """Rooms that users forgot, and have not entered again since."""
+    rows = await StateStore(database).forgotten_between(first, last)
+    return [(row.position, RoomForgotten(row.user_id, row.room_id)) for row in rows]
+
+
 READERS: tuple[ReadKind, ...] = (
     read_room_events,
+    read_forgotten,
     read_signals,
     read_account_data,
     read_receipts,

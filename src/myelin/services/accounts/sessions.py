@@ -4,7 +4,7 @@ from typing import TypedDict
 
 import msgspec
 
-from myelin.bus.news import SessionsEnded
+from myelin.bus.news import DeviceListChanged, SessionsEnded
 from myelin.config.sections.accounts import Sessions
 from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database, Transaction
@@ -12,6 +12,7 @@ from myelin.matrix.errors import InvalidParam, MatrixError, UnknownToken
 from myelin.matrix.identifiers import check_device_id
 from myelin.services.accounts.authenticator import TokenAuthenticator
 from myelin.services.accounts.tokens import new_access_token, new_device_id, new_refresh_token, token_hash
+from myelin.store.device_lists import put_device_list_change
 from myelin.store.devices import add_device
 from myelin.store.sessions import Refreshable, SessionStore, add_session, end_sessions_of_device
 from myelin.store.signals import put_sessions_ended
@@ -107,8 +108,9 @@ class SessionService:
                     add_device(user_id, device_id, name, pair.created_ts),
                     add_session(pair.session, user_id, device_id, **pair.row()),
                     put_sessions_ended(position, user_id, device_id),
+                    put_device_list_change(user_id, "", position),
                 ],
-                news=[SessionsEnded(user_id, device_id)],
+                news=[SessionsEnded(user_id, device_id), DeviceListChanged(user_id)],
             )
         )
         return SignedIn(user_id, device_id, pair.tokens)

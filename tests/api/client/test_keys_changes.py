@@ -1,0 +1,61 @@
+"""Whose keys changed between two syncs, by `/keys/changes` and by `/sync` itself."""
+
+import pytest
+
+from inprocess import Client, TestServer
+from olm_keys import OlmDevice
+from spec_schema import valid_answers
+
+pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
+
+
+async def sync(client: Client, since: str = "") -> tuple[dict[str, list[str]], str]:
+    answer = await client.get("sync", **({"since": since} if since else {}))
+    return answer.get("device_lists", {}), answer["next_batch"]
+
+
+async def publish(client: Client, seed: int = 1) -> None:
+    await client.post("keys/upload", {"device_keys": OlmDevice(client.user_id, client.device_id, seed).keys})
+
+
+async def test_who_shares_a_room_is_told_of_new_keys_and_devices(server_on_each: TestServer) -> None:
+    server = server_on_each
+    alice, bob, carol = [await server.register(name) for name in ("alice", "bob", "carol")]
+    room_id = await alice.create_room(preset="public_chat")
+    await bob.post(f"join/{room_id}")
+    _, start = await sync(alice)
+    await publish(bob)
+    await publish(carol)
+    lists, after_keys = await sync(alice, start)
+    assert lists["changed"] == [bob.user_id]
+    await server.login("bob")
+    lists, after_login = await sync(alice, after_keys)
+    assert lists["changed"] == [bob.user_id]
+    changes = await alice.get("keys/changes", from_=start, to=after_login)
+    assert changes == {"changed": [bob.user_id], "left": []}
+    assert await alice.get("keys/changes", from_=after_login, to=after_login) == {"changed": [], "left": []}
+
+
+async def test_who_shares_no_room_any_more_has_left(server_on_each: TestServer) -> None:
+    server = server_on_each
+    alice, bob, carol = [await server.register(name) for name in ("alice", "bob", "carol")]
+    with_both = await alice.create_room(preset="public_chat")
+    with_carol = await alice.create_room(preset="public_chat")
+    for room_id, client in ((with_both, bob), (with_both, carol), (with_carol, carol)):
+        await client.post(f"join/{room_id}")
+    _, start = await sync(alice)
+    await bob.post(f"rooms/{with_both}/leave")
+    _, bob_left = await sync(alice, start)
+    assert await alice.get("keys/changes", from_=start, to=bob_left) == {"changed": [], "left": [bob.user_id]}
+    await alice.post(f"rooms/{with_both}/leave")
+    _, end = await sync(alice, bob_left)
+    assert await alice.get("keys/changes", from_=bob_left, to=end) == {"changed": [], "left": []}
+    await alice.post(f"rooms/{with_carol}/leave")
+    _, end = await sync(alice, end)
+    assert await alice.get("keys/changes", from_=bob_left, to=end) == {"changed": [], "left": [carol.user_id]}
+
+
+async def test_tokens_must_be_ours(server: TestServer) -> None:
+    alice = await server.register("alice")
+    (await alice("GET", "keys/changes")).error(400, "M_MISSING_PARAM")
+    (await alice("GET", "keys/changes?from=x&to=y")).error(400, "M_INVALID_PARAM")
