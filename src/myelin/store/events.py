@@ -94,19 +94,19 @@ class EventStore(Store):
 
     @query(
         f"SELECT {_COLUMNS} FROM events WHERE room_id = :room_id AND flags = 0 AND origin_server_ts >= :ts "
-        "ORDER BY origin_server_ts, position LIMIT 1",
+        "AND position > :after AND position < :before ORDER BY origin_server_ts, position LIMIT :limit",
         slow=True,
     )
-    async def first_after_ts(self, room_id: str, ts: int) -> StoredEvent | None:
-        """The event closest to a time, at it or after it."""
+    async def first_after_ts(self, room_id: str, ts: int, after: int, before: int, limit: int) -> list[StoredEvent]:
+        """The events between two positions closest to a time, at it or after it, the closest first."""
 
     @query(
         f"SELECT {_COLUMNS} FROM events WHERE room_id = :room_id AND flags = 0 AND origin_server_ts <= :ts "
-        "ORDER BY origin_server_ts DESC, position DESC LIMIT 1",
+        "AND position > :after AND position < :before ORDER BY origin_server_ts DESC, position DESC LIMIT :limit",
         slow=True,
     )
-    async def last_before_ts(self, room_id: str, ts: int) -> StoredEvent | None:
-        """The event closest to a time, at it or before it."""
+    async def last_before_ts(self, room_id: str, ts: int, after: int, before: int, limit: int) -> list[StoredEvent]:
+        """The events between two positions closest to a time, at it or before it, the closest first."""
 
 
 @statement(

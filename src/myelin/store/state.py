@@ -47,6 +47,14 @@ class VisibilityChange(NamedTuple):
     json: bytes
 
 
+class Forgotten(NamedTuple):
+    """A room that a user wants to see no more, since a position."""
+
+    user_id: str
+    room_id: str
+    position: int
+
+
 class Interval(NamedTuple):
     """A stretch of the log during which an event was current."""
 
@@ -164,6 +172,27 @@ class StateStore(Store):
     )
     async def history_visibilities(self, room_ids: list[str]) -> list[VisibilityChange]:
         """All that the history visibility of some rooms ever was, oldest first."""
+
+    @query(
+        "SELECT event_id FROM state WHERE room_id = :room_id AND type = 'm.room.member' AND state_key IN :user_ids "
+        "AND from_pos <= :position AND to_pos > :position"
+    )
+    async def member_events_at(self, room_id: str, user_ids: list[str], position: int) -> list[str]:
+        """The membership events of some users at a position."""
+
+    @query(
+        "SELECT s.state_key, e.json FROM state AS s JOIN events AS e ON e.event_id = s.event_id "
+        f"WHERE s.room_id = :room_id AND s.type = 'm.room.member' AND s.to_pos = {OPEN} AND s.membership = 'join'"
+    )
+    async def joined_members(self, room_id: str) -> list[tuple[str, bytes]]:
+        """Everybody who is joined to a room now, with their membership event's JSON."""
+
+    @query(
+        "SELECT user_id, room_id, position FROM forgotten_rooms WHERE position >= :first AND position <= :last",
+        slow=True,
+    )
+    async def forgotten_between(self, first: int, last: int) -> list[Forgotten]:
+        """What was forgotten in a range of the log, both ends included."""
 
     @query("SELECT room_id FROM forgotten_rooms WHERE user_id = :user_id")
     async def forgotten(self, user_id: str) -> list[str]:

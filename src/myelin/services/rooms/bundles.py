@@ -146,7 +146,14 @@ class _Rendering:
 
     def _render(self, event: TimelineEvent, more: bytes = b"") -> bytes:
         reader = self._reader
-        return render_json(event, reader.now_ms, device_id=reader.device_id, room_id=reader.room_id, more=more)
+        return render_json(
+            event,
+            reader.now_ms,
+            device_id=reader.device_id,
+            user_id=reader.user_id,
+            room_id=reader.room_id,
+            more=more,
+        )
 
 
 def _candidates(parent: TimelineEvent, children: Iterable[Relation]) -> list[Relation]:

@@ -11,11 +11,12 @@ from myelin.bus.news import RoomEvents
 from myelin.db.connection import Database
 from myelin.matrix.errors import NotFound
 from myelin.matrix.events.pdu import Pdu, StateKey
+from myelin.matrix.identifiers import is_room_id
 from myelin.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from myelin.services.rooms.decoration import Decoration
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.rows import to_pdu
-from myelin.services.rooms.timeline import KEPT, Timeline
+from myelin.services.rooms.timeline import BEGINNING, KEPT, Timeline
 from myelin.services.rooms.tip import Tip
 from myelin.store.events import EventStore, StoredEvent
 from myelin.store.rooms import RoomStore, StoredRoom
@@ -56,6 +57,8 @@ class Rooms:
             return room
         task = self._loading.get(room_id)
         if task is None:
+            if not is_room_id(room_id):
+                return None
             task = self._loading[room_id] = asyncio.get_running_loop().create_task(self._load(room_id))
         return await asyncio.shield(task)
 
@@ -136,13 +139,13 @@ class Rooms:
             else:
                 wanted.append(entry.event_id)
         room.pdus = await self.load(wanted, version)
-        newest = await self._events.newest(row.room_id, _BEGINNING, row.version + 1, LOADED_TIMELINE)
+        newest = await self._events.newest(row.room_id, BEGINNING, row.version + 1, LOADED_TIMELINE)
         room.timeline = await self._timeline(newest, version)
         return room
 
     async def _timeline(self, newest: list[StoredEvent], version: RoomVersion) -> Timeline:
         complete = len(newest) < LOADED_TIMELINE
-        timeline = Timeline(floor=_BEGINNING if complete else newest[-1].position - 1)
+        timeline = Timeline(floor=BEGINNING if complete else newest[-1].position - 1)
         for event in reversed(await self._decoration.events(newest, version)):
             timeline.append(event)
         return timeline
@@ -180,7 +183,6 @@ class Rooms:
             self.drop(room_id)
 
 
-_BEGINNING = -(2**62)
 assert KEPT >= LOADED_TIMELINE
 
 

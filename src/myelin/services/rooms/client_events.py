@@ -81,7 +81,7 @@ class ClientEvents:
         if lacking:
             rows = await self._events.events(lacking)
             rows = [r for r in rows if r.room_id == room.room_id and not r.flags & REJECTED]
-            for event in await self._decoration.events(rows, room.version):
+            for event in await self._decoration.state_events(rows, room.version):
                 found[event.pdu.event_id] = event
         return found
 

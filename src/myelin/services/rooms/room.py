@@ -127,7 +127,7 @@ class Room:
         if shown is not None:
             if (relation := relation_in(shown.pdu, shown.position)) and (parent := self.timeline.get(relation[0])):
                 parent.remove_child(event_id)
-            shown.set_redacted(redacted(shown.pdu, self.version), because.stem + b"}")
+            shown.set_redacted(redacted(shown.pdu, self.version), because.as_reason())
         for event in self.timeline.since(self.timeline.floor):
             if event.replaces is not None and event.replaces.event_id == event_id:
                 event.set_replaced(redacted(event.replaces, self.version))

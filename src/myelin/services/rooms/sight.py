@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from myelin.matrix.history_visibility import HistoryVisibility, Standing, user_may_see, user_may_see_message
-from myelin.services.rooms.timeline import TimelineEvent
+from myelin.services.rooms.timeline import BEGINNING, TimelineEvent
 from myelin.store.state import OPEN
 
 OPEN_HISTORIES = frozenset({HistoryVisibility.SHARED, HistoryVisibility.WORLD_READABLE})
@@ -47,13 +47,14 @@ class MembershipFrom(NamedTuple):
 class Sight:
     """Decides for each event of a room whether its reader may see it. Asks nobody."""
 
-    __slots__ = ("_memberships", "history", "joined_since", "last_join_ended", "sees_all", "user_id")
+    __slots__ = ("_memberships", "_span", "history", "joined_since", "last_join_ended", "sees_all", "user_id")
 
     def __init__(self, user_id: str, history: History, memberships: Sequence[MembershipFrom]) -> None:
         """`memberships` are in the order of the log."""
         self.user_id = user_id
         self.history = history
         self._memberships = memberships
+        self._span: tuple[int, int] | None = None
         joins = [m for m in memberships if m.membership == "join"]
         self.last_join_ended = joins[-1].until if joins else None
         """The position of the event that ended the user's last stay, `OPEN` while they are in the room, None: never."""
@@ -69,6 +70,28 @@ class Sight:
         return user_may_see(
             event.pdu, self.user_id, self._before(event.position), joined_later=self._joined_after(event.position)
         )
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The lowest and the highest position at which the user may see anything; everything there need not be so."""
+        if self.sees_all:
+            return BEGINNING, OPEN
+        if self._span is None:
+            self._span = self._find_span()
+        return self._span
+
+    def _find_span(self) -> tuple[int, int]:
+        """What may be seen changes at these positions only, and the events that stand there are special cases."""
+        changes = {entry.position for entry in self.history.entries}
+        changes.update(m.position for m in self._memberships)
+        changes.update(m.until for m in self._memberships if m.until != OPEN)
+        seen = [p for p in sorted(changes) if any(map(self.may_see_at, (p - 1, p, p + 1)))]
+        if not changes:
+            return (BEGINNING, OPEN) if self.may_see_at(0) else (0, BEGINNING)
+        if not seen:
+            return 0, BEGINNING
+        lowest = BEGINNING if self.may_see_at(min(changes) - 1) else seen[0]
+        return lowest, OPEN if self.may_see_at(max(changes) + 1) else seen[-1]
 
     def visible(self, events: Sequence[TimelineEvent]) -> list[TimelineEvent]:
         """Those of the events that the user may see."""
@@ -87,6 +110,11 @@ class Sight:
         if event.position >= self.joined_since:
             return "join"
         return self._membership_before(event.position + 1) or "leave"
+
+    @property
+    def membership_now(self) -> str | None:
+        """The user's membership, None where there never was any."""
+        return self._memberships[-1].membership if self._memberships else None
 
     def _before(self, position: int) -> Standing:
         return Standing(self.history.before(position), self._membership_before(position))

@@ -14,6 +14,8 @@ from myelin.store.relations import Relation
 
 KEPT = 50
 """Events a room keeps in memory; what is older comes from the database."""
+BEGINNING = -(2**62)
+"""Before every position of the log, those of backfilled events included."""
 NO_CHILDREN: Sequence[Relation] = ()
 
 
@@ -57,6 +59,10 @@ class TimelineEvent:
         """Say in `unsigned` which redaction it was, of an event that is held redacted already."""
         self.because = because
         self._say()
+
+    def as_reason(self) -> bytes:
+        """The client JSON of a redaction, for `redacted_because` of what it redacts."""
+        return b'%b,"room_id":%b}' % (self.stem, orjson.dumps(self.pdu.room_id))
 
     def add_child(self, child: Relation) -> None:
         """Note something newer that relates to the event; what is known already is passed over."""
@@ -130,6 +136,16 @@ class Timeline:
         found.reverse()
         return found, False
 
+    def back(self, after: int, until: int, limit: int) -> list[TimelineEvent]:
+        """Those of the last `limit` events after one position up to another that are in memory, newest first."""
+        found: list[TimelineEvent] = []
+        for event in self._newest_first():
+            if event.position <= after or len(found) == limit:
+                break
+            if event.position <= until:
+                found.append(event)
+        return found
+
     def since(self, after: int) -> Iterator[TimelineEvent]:
         """The events in memory after a position, oldest first."""
         newer = 0
@@ -144,14 +160,23 @@ class Timeline:
 
 
 def render_json(
-    event: TimelineEvent, now_ms: int, *, device_id: str | None = None, room_id: str | None = None, more: bytes = b""
+    event: TimelineEvent,
+    now_ms: int,
+    *,
+    device_id: str | None = None,
+    user_id: str | None = None,
+    room_id: str | None = None,
+    more: bytes = b"",
 ) -> bytes:
-    """The client event as JSON: `more` are further members of `unsigned`, each with a leading comma."""
+    """The client event as JSON: `more` are further members of `unsigned`, each with a leading comma.
+
+    The transaction ID is for the device that sent the event; with `user_id` it must also be this user's.
+    """
     age = now_ms - event.pdu.origin_server_ts
     stem = event.stem
     if room_id is not None:
         stem += b',"room_id":' + orjson.dumps(room_id)
-    if device_id is not None and event.device_id == device_id and event.txn_id:
+    if event.txn_id and event.device_id == device_id and user_id in (None, event.pdu.sender):
         more += b',"transaction_id":' + orjson.dumps(event.txn_id)
     return b'%b,"unsigned":{"age":%d%b%b}}' % (stem, age if age > 0 else 0, event.extra, more)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from myelin.matrix.errors import InvalidParam
 
-_TOKEN = re.compile(r"[st](-?\d{1,19})(?:_(\d{1,19})_(\d{1,19}))?")
+_TOKEN = re.compile(r"[st](-?\d{1,18})(?:_(\d{1,18})_(\d{1,18}))?")
 
 
 class SyncToken(NamedTuple):

@@ -121,6 +121,7 @@ class RoomWriter:
         `check` is asked with the state that the first event is built on, as far as its authorization needs it and its
         own key; what it raises is raised.
         """
+        _check_storable(drafts, once)
         for _ in range(MAX_ATTEMPTS):
             room, tip = await self._rooms.open(room_id)
             keys = keys_needed(drafts, room.version)
@@ -186,6 +187,7 @@ class RoomWriter:
         version = ROOM_VERSIONS.get(version_id)
         if version is None:
             raise UnsupportedRoomVersion(f"This server does not support room version {version_id}")
+        _check_storable(drafts)
         tip = Tip(room_id or "", version_id, version=0, extremities=(), depth=0)
         create = self._first(drafts[0], version, room_id, tip)
         tip.room_id = create.room_id
@@ -219,6 +221,15 @@ def room_news(pdus: Sequence[Pdu], txn: str | None = None) -> RoomEvents:
         state=tuple((pdu.key, pdu.event_id) for pdu in pdus if pdu.state_key is not None),
         own=(txn,) * len(pdus) if txn is not None else (),
     )
+
+
+def _check_storable(drafts: Sequence[Draft], once: Once | None = None) -> None:
+    """PostgreSQL keeps no NUL in texts; in the content it is only bytes."""
+    if once is not None and "\0" in once.txn_id:
+        raise InvalidParam("Transaction IDs hold no NUL")
+    for draft in drafts:
+        if "\0" in draft.type or (draft.state_key is not None and "\0" in draft.state_key):
+            raise InvalidParam("Event types and state keys hold no NUL")
 
 
 def _unchanged(room: Room, tip: Tip, drafts: list[Draft]) -> Pdu | None:

@@ -1,0 +1,53 @@
+"""Events as JSON for one reader, with all that belongs into `unsigned`."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from myelin.services.rooms.bundles import Bundles
+from myelin.services.rooms.timeline import TimelineEvent, render_json
+from myelin.services.rooms.viewpoint import Viewpoint
+from myelin.telemetry.ambient import Clock
+
+_JOINED = b',"membership":"join"'
+
+
+class Presentation:
+    """Renders decorated events."""
+
+    def __init__(self, bundles: Bundles, clock: Clock) -> None:
+        self._bundles = bundles
+        self._clock = clock
+
+    async def of(self, view: Viewpoint, events: Sequence[TimelineEvent]) -> list[bytes]:
+        """The events in their order, with their aggregations and the reader's membership at each."""
+        room, user_id, device_id, sight, _ = view
+        room_id = room.room_id
+        related: dict[str, bytes] = {}
+        if any(event.children for event in events):
+            related = await self._bundles.of(room, events, user_id, device_id=device_id, room_id=room_id)
+        now_ms = self._clock.now_ms()
+        rendered = []
+        for event in events:
+            more = _JOINED if event.position >= sight.joined_since else _membership(sight.membership_at(event))
+            if related:
+                more += related.get(event.pdu.event_id, b"")
+            rendered.append(
+                render_json(event, now_ms, device_id=device_id, user_id=user_id, room_id=room_id, more=more)
+            )
+        return rendered
+
+    def state(self, events: Iterable[TimelineEvent]) -> list[bytes]:
+        """State events, as lists of the room's state give them."""
+        now_ms = self._clock.now_ms()
+        return [render_json(event, now_ms, room_id=event.pdu.room_id) for event in events]
+
+
+def _membership(membership: str) -> bytes:
+    return b',"membership":' + orjson.dumps(membership)
+
+
+def spliced(items: Iterable[bytes]) -> Any:
+    """A JSON list of what is JSON already, to be put into an answer."""
+    return orjson.Fragment(b"[" + b",".join(items) + b"]")

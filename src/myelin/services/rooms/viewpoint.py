@@ -1,0 +1,46 @@
+"""From where a user looks at a room: what they see of it, and as of when."""
+
+from typing import NamedTuple
+
+from myelin.http.requester import Requester
+from myelin.matrix.errors import Forbidden, NotFound
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.room import Room
+from myelin.services.rooms.sight import Sight
+from myelin.services.rooms.visibility import Visibility
+
+
+class Viewpoint(NamedTuple):
+    """A user who reads a room."""
+
+    room: Room
+    user_id: str
+    device_id: str | None
+    sight: Sight
+    position: int
+    """The user reads the room's state as of this position: the current one, or that at which they left."""
+
+
+class Viewpoints:
+    """Lets users look at rooms."""
+
+    def __init__(self, rooms: Rooms, visibility: Visibility) -> None:
+        self._rooms = rooms
+        self._visibility = visibility
+
+    async def of(self, requester: Requester, room_id: str) -> Viewpoint:
+        """Look at a room. Raises Forbidden where the user may read nothing of it, or it is not there."""
+        room = await self._rooms.find(room_id)
+        if room is None:
+            raise Forbidden("You are not a member of this room")
+        position = await self._visibility.may_read_state(room, requester.user_id)
+        sight = await self._visibility.sight(room, requester.user_id)
+        return Viewpoint(room, requester.user_id, requester.device_id, sight, position)
+
+    async def of_events(self, requester: Requester, room_id: str) -> Viewpoint:
+        """Look for single events, which users may see of rooms that they cannot read as a whole. Raises NotFound."""
+        room = await self._rooms.find(room_id)
+        if room is None:
+            raise NotFound("There is no such event")
+        sight = await self._visibility.sight(room, requester.user_id)
+        return Viewpoint(room, requester.user_id, requester.device_id, sight, room.position)
