@@ -108,7 +108,7 @@ class TestServer:
         self.running = running
         self.app = running.app
         self.session = session
-        self.base = f"http://{running.addresses[0]}"
+        self.base = running.addresses[0]
         self.anonymous = Client(session, self.base)
 
     async def register(self, name: str, password: str = "correct horse", **fields: Any) -> Client:

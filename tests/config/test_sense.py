@@ -9,6 +9,8 @@ from myelin.config.load import load, load_config
 from myelin.config.problems import ConfigError
 from myelin.config.sense import warnings_of_sense
 
+TLS_FILES = (f"server.tls_certificate={__file__}", f"server.tls_private_key={__file__}")
+
 
 @pytest.mark.parametrize(
     ("overrides", "problem"),
@@ -23,6 +25,15 @@ from myelin.config.sense import warnings_of_sense
         (["server.support_page=me"], "server.support_page: is not a web address"),
         (["sessions.refresh_token_lifetime_ms=299_999"], "sessions.refresh_token_lifetime_ms: a refresh token must"),
         (["passwords.argon2_memory_kib=8", "passwords.argon2_parallelism=2"], "passwords.argon2_memory_kib: must be"),
+        (
+            ["server.listen_tls=a:1", f"server.tls_certificate={__file__}", "server.tls_private_key=/nonexistent.pem"],
+            "server.tls_private_key: there is no file /nonexistent.pem",
+        ),
+        (
+            ["server.listen_tls=a:1", f"server.tls_certificate={__file__}"],
+            "server.listen_tls: needs server.tls_private_key",
+        ),
+        (["server.listen=a:1", "server.listen_tls=a:1", *TLS_FILES], "server.listen_tls: a:1 is given twice"),
         (["federation.extra_ca=/nonexistent.pem"], "federation.extra_ca: there is no file /nonexistent.pem"),
     ],
 )

@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import structlog
 import uvloop
@@ -15,6 +16,7 @@ from myelin.app.exclusive import lock_data_directory
 from myelin.app.metrics import metrics_listener
 from myelin.config.config import Config
 from myelin.http.listener import Listener
+from myelin.http.tls import server_context
 
 _log = structlog.get_logger("myelin.app")
 
@@ -44,7 +46,7 @@ async def _serve_until_stopped(app: App, *, first_start: bool) -> None:
     gc.set_threshold(*GC_THRESHOLDS)
     async with Running(app) as running:
         sys.stderr.flush()
-        _log.info("listening", addresses=[f"http://{a}" for a in running.addresses], first_start=first_start)
+        _log.info("listening", addresses=running.addresses, first_start=first_start)
         await stop.wait()
         _log.info("stopping")
 
@@ -65,13 +67,20 @@ class Running:
         self._loops: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Running":
-        for address in self.app.ground.config.server.listen:
-            host, port = await self._listener.listen(address)
-            self.addresses.append(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        server = self.app.ground.config.server
+        for address in server.listen:
+            self._note("http", *await self._listener.listen(address))
+        if server.listen_tls:
+            tls = server_context(Path(server.tls_certificate), Path(server.tls_private_key))
+            for address in server.listen_tls:
+                self._note("https", *await self._listener.listen(address, tls))
         if self._metrics is not None:
             await self._metrics.listen(self.app.ground.config.metrics.listen)
         self._loops = [asyncio.get_running_loop().create_task(_loop(run)) for run in self.app.loops]
         return self
+
+    def _note(self, scheme: str, host: str, port: int) -> None:
+        self.addresses.append(f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}")
 
     async def __aexit__(self, *_: object) -> None:
         for task in self._loops:

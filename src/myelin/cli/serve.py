@@ -77,7 +77,17 @@ def _welcome(settings: Settings, environ: Mapping[str, str], config: Config) -> 
 def parse(arguments: Sequence[str]) -> Settings:
     """The options; ends the program if they are wrong or ask for help."""
     given = _parser().parse_args(arguments)
-    return Settings(given.data, given.config, given.set, given.server_name, given.listen, given.registration)
+    return Settings(
+        given.data,
+        given.config,
+        given.set,
+        given.server_name,
+        given.listen,
+        given.registration,
+        given.listen_tls,
+        given.tls_cert,
+        given.tls_key,
+    )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -97,6 +107,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--listen", metavar="HOST:PORT", action="append", default=[], help="address to listen on; repeatable"
     )
+    parser.add_argument(
+        "--listen-tls", metavar="HOST:PORT", action="append", default=[], help="address for HTTPS; repeatable"
+    )
+    parser.add_argument("--tls-cert", metavar="FILE", help="PEM file with the certificate chain for --listen-tls")
+    parser.add_argument("--tls-key", metavar="FILE", help="PEM file with the certificate's private key")
     parser.add_argument("--registration", metavar="open|token|closed", help="who may make an account [closed]")
     parser.add_argument(
         "--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="any setting; repeatable"

@@ -23,6 +23,9 @@ class Settings(NamedTuple):
     server_name: str | None = None
     listen: Sequence[str] = ()
     registration: str | None = None
+    listen_tls: Sequence[str] = ()
+    tls_certificate: str | None = None
+    tls_private_key: str | None = None
 
     def data_folder(self, environ: Mapping[str, str]) -> Path:
         """Where the config file is, if it is not named."""
@@ -38,6 +41,9 @@ class Settings(NamedTuple):
             ("--data", "server.data_directory", self.data),
             ("--server-name", "server.name", self.server_name),
             ("--listen", "server.listen", self.listen),
+            ("--listen-tls", "server.listen_tls", self.listen_tls),
+            ("--tls-cert", "server.tls_certificate", self.tls_certificate),
+            ("--tls-key", "server.tls_private_key", self.tls_private_key),
             ("--registration", "registration.mode", self.registration),
         ]
         for option, key, value in options:

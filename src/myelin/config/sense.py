@@ -30,6 +30,7 @@ def _problem(finding: Finding, origins: Mapping[tuple[str, ...], Origin]) -> Pro
 
 def _errors(config: Config) -> Iterator[Finding]:
     yield from _address_errors(config)
+    yield from _tls_errors(config)
     yield from _contact_errors(config)
     yield from _lifetime_errors(config)
     if config.passwords.argon2_memory_kib < ARGON2_KIB_PER_LANE * config.passwords.argon2_parallelism:
@@ -44,14 +45,30 @@ def _address_errors(config: Config) -> Iterator[Finding]:
             ipaddress.ip_network(proxy)
         except ValueError as error:
             yield "server.trusted_proxies", str(error)
-    addresses = [*config.server.listen, *([config.metrics.listen] if config.metrics.enabled else [])]
-    for index, address in enumerate(addresses):
-        key = "server.listen" if index < len(config.server.listen) else "metrics.listen"
+    server = config.server
+    keyed = [
+        *(("server.listen", address) for address in server.listen),
+        *(("server.listen_tls", address) for address in server.listen_tls),
+        *([("metrics.listen", config.metrics.listen)] if config.metrics.enabled else []),
+    ]
+    addresses = [address for _, address in keyed]
+    for index, (key, address) in enumerate(keyed):
         port = int(address.rpartition(":")[2])
         if port > 65_535:
             yield key, f"{address} has a port above 65535"
         if port and address in addresses[:index]:
             yield key, f"{address} is given twice"
+
+
+def _tls_errors(config: Config) -> Iterator[Finding]:
+    server = config.server
+    if not server.listen_tls:
+        return
+    for key, file in (("tls_certificate", server.tls_certificate), ("tls_private_key", server.tls_private_key)):
+        if not file:
+            yield "server.listen_tls", f"needs server.{key}"
+        elif not Path(file).is_file():
+            yield f"server.{key}", f"there is no file {file}"
 
 
 def _contact_errors(config: Config) -> Iterator[Finding]:
@@ -71,7 +88,8 @@ def _lifetime_errors(config: Config) -> Iterator[Finding]:
 
 
 def _warnings(config: Config) -> Iterator[Finding]:
-    public = [address for address in config.server.listen if not _is_loopback(address)]
+    listened = [*config.server.listen, *config.server.listen_tls]
+    public = [address for address in listened if not _is_loopback(address)]
     if public and config.registration.mode == "open":
         yield "registration.mode", f"anybody who reaches {public[0]} can make accounts"
     if public and not config.rate_limits.enabled:

@@ -1,5 +1,6 @@
 """Listening sockets: aiohttp's low-level server with our own routing."""
 
+import ssl
 from typing import Protocol
 
 from aiohttp import web
@@ -23,12 +24,12 @@ class Listener:
         self._runner = web.ServerRunner(self._server, shutdown_timeout=shutdown_s)
         self._sites: list[web.TCPSite] = []
 
-    async def listen(self, address: str) -> tuple[str, int]:
-        """Open `HOST:PORT` (port 0: any free one); the address it got. Raises OSError."""
+    async def listen(self, address: str, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
+        """Open `HOST:PORT` (port 0: any free one), for HTTPS if there is `tls`; the address it got. Raises OSError."""
         if self._runner.server is None:
             await self._runner.setup()
         host, _, port = address.rpartition(":")
-        site = web.TCPSite(self._runner, host.strip("[]") or None, int(port), backlog=BACKLOG)
+        site = web.TCPSite(self._runner, host.strip("[]") or None, int(port), backlog=BACKLOG, ssl_context=tls)
         await site.start()
         self._sites.append(site)
         found = self._runner.addresses[-1]

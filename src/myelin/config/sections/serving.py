@@ -39,6 +39,13 @@ class Server(Section, frozen=True, kw_only=True):
         tuple[Listen, ...],
         about("Addresses to listen on, each HOST:PORT; port 0 takes any free port.", min_length=1),
     ] = ("127.0.0.1:8008",)
+    listen_tls: Annotated[
+        tuple[Listen, ...], about("Addresses to listen on for HTTPS, each HOST:PORT; they need the two files below.")
+    ] = ()
+    tls_certificate: Annotated[
+        FilePath, about("The PEM file with the certificate and those that lead to its authority, for listen_tls.")
+    ] = ""
+    tls_private_key: Annotated[FilePath, about("The PEM file with the certificate's private key, unencrypted.")] = ""
     trusted_proxies: Annotated[
         tuple[str, ...],
         about(

@@ -1,0 +1,52 @@
+"""Becomes `myelin serve` as SyTest wants it; SyTest gives the path of a JSON file with addresses and files."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# What a test server needs and no other: about a thousand quick registrations, no limits, peers on loopback.
+SETTINGS = (
+    "rate_limits.enabled=false",
+    "registration.guests=true",
+    "registration.reserved_usernames=[]",
+    "passwords.min_length=1",
+    "passwords.min_score=0",
+    "passwords.argon2_time_cost=1",
+    "passwords.argon2_memory_kib=8",
+    "media.unauthenticated_downloads=true",
+    "push.deny_private_addresses=false",
+    "federation.deny_private_addresses=false",
+    "sync.response_cache_ms=0",
+)
+
+
+def serve_command(given: Mapping[str, Any]) -> list[str]:
+    """The command line for what SyTest gave."""
+    settings = [*SETTINGS, f"server.public_url={given['public_baseurl']}"]
+    if given.get("federation_ca_file"):
+        settings.append(f"federation.extra_ca={given['federation_ca_file']}")
+    host = given["bind_host"]
+    return [
+        *(sys.executable, "-m", "myelin.cli.main", "serve"),
+        *("--data", given["data_dir"]),
+        *("--server-name", given["server_name"]),
+        *("--listen", f"{host}:{given['http_port']}"),
+        *("--listen-tls", f"{host}:{given['https_port']}"),
+        *("--tls-cert", given["tls_certificate_path"]),
+        *("--tls-key", given["tls_private_key_path"]),
+        *("--registration", "open"),
+        *(word for setting in settings for word in ("--set", setting)),
+    ]
+
+
+def main() -> None:
+    """Replace this process, so that SyTest's signals reach the server."""
+    command = serve_command(json.loads(Path(sys.argv[1]).read_text()))
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main()
