@@ -13,11 +13,13 @@ from myelin.matrix.power_levels import PowerLevels
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.room import Room
-from myelin.services.rooms.rows import EventIndex, to_pdu
+from myelin.services.rooms.rows import EventIndex, relation_in, to_pdu
 from myelin.store.events import EventStore, StoredEvent, redact_event
 from myelin.store.relations import delete_relation
 
 REDACTION = "m.room.redaction"
+UNREDACTABLE = frozenset({"m.room.create", "m.room.encryption", "m.room.server_acl"})
+"""State that must not lose its content by accident."""
 
 
 class Redactions:
@@ -56,15 +58,17 @@ class Redactions:
             row, target = targets[pdu.redacts]
             left = redact(target.raw, room.version)
             statements.append(redact_event(row.event_id, pdu.event_id, orjson.dumps(left)))
-            relates_to = target.content.get("m.relates_to")
-            if isinstance(relates_to, dict) and isinstance(relates_to.get("event_id"), str):
-                statements.append(delete_relation(relates_to["event_id"], row.position))
+            relation = relation_in(target, row.position)
+            if relation is not None:
+                statements.append(delete_relation(relation.relates_to, row.position))
             for index in indexes:
                 statements.extend(index.redacted(target, row.position))
         return statements
 
 
 def _check_may_redact(room: Room, sender: str, target: Pdu) -> None:
+    if target.state_key is not None and target.type in UNREDACTABLE:
+        raise Forbidden(f"{target.type} cannot be redacted: the room would not work without it")
     if target.sender == sender:
         return
     levels = PowerLevels(room.current("m.room.power_levels"), room.current("m.room.create"), room.version)

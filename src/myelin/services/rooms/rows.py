@@ -8,12 +8,14 @@ import orjson
 from myelin.db.sql import Statement
 from myelin.matrix.events.parse import parse_pdu
 from myelin.matrix.events.pdu import Pdu
+from myelin.matrix.identifiers import is_event_id
 from myelin.matrix.room_versions import RoomVersion
 from myelin.store.events import IN_TIMELINE, StoredEvent, put_event
 from myelin.store.relations import Relation, put_relation
 from myelin.store.state import begin_state, end_state, remember_room
 
 MEMBER = "m.room.member"
+MAX_REL_TYPE_CHARS = 255
 
 
 class EventIndex(Protocol):
@@ -73,9 +75,12 @@ def relation_in(pdu: Pdu, position: int) -> Relation | None:
     if not isinstance(relates_to, dict) or pdu.state_key is not None:
         return None
     rel_type, event_id, key = (relates_to.get(name) for name in ("rel_type", "event_id", "key"))
-    if not isinstance(rel_type, str) or not isinstance(event_id, str):
+    # What cannot be indexed, or kept by PostgreSQL at all, relates to nothing.
+    if not isinstance(rel_type, str) or len(rel_type) > MAX_REL_TYPE_CHARS or "\0" in rel_type:
         return None
-    aggregation_key = key if isinstance(key, str) else None
+    if not is_event_id(event_id):
+        return None
+    aggregation_key = key if isinstance(key, str) and "\0" not in key else None
     return Relation(event_id, position, pdu.event_id, rel_type, pdu.type, pdu.sender, aggregation_key)
 
 

@@ -93,7 +93,7 @@ class EventSender:
         if not isinstance(relates_to, dict) or relates_to.get("rel_type") != ANNOTATION:
             return
         event_id, key = relates_to.get("event_id"), relates_to.get("key")
-        if not isinstance(event_id, str) or not isinstance(key, str):
+        if not is_event_id(event_id) or not isinstance(key, str) or "\0" in key:
             return
         earlier = await self._relations.annotation(event_id, draft.type, draft.sender, key)
         if earlier is None or (once is not None and await self._writer.sent(once) == earlier):

@@ -8,3 +8,4 @@ CREATE TABLE room_tasks (
 ) CLUSTERED;
 
 CREATE INDEX room_aliases_by_creator ON room_aliases (creator);
+CREATE INDEX forgotten_rooms_by_position ON forgotten_rooms (position);
