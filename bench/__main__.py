@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -143,5 +144,6 @@ async def at_rest(server: Server) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that the servers are stopped on the way out
     os.sched_setaffinity(0, GENERATOR_CORES)
     uvloop.run(run(arguments()))

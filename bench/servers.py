@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.wire import Connection
 from postgres import free_port
+from server_process import DIE_WITH_PARENT
 
 SERVER_CORE = "0"
 SERVER_NAME = "bench.localhost"
@@ -55,7 +56,7 @@ class Server(ABC):
         """Start the server; return the seconds until its first answer."""
         begin = time.perf_counter()
         with (self.folder / "output.log").open("ab") as log:
-            self._process = _spawn(["taskset", "-c", SERVER_CORE, *self.command()], log)
+            self._process = _spawn([*DIE_WITH_PARENT, "taskset", "-c", SERVER_CORE, *self.command()], log)
         deadline = begin + START_DEADLINE_SECONDS
         while not await self._answers():
             if self._process.poll() is not None or time.perf_counter() > deadline:

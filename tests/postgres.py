@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from pathlib import Path
 
 USER = "myelin"
 START_DEADLINE_SECONDS = 60
+WATCH_SECONDS = 1
+NOTE = "postgres.json"
 # Tests kill clients, never the machine: what is not forced to the disk is not lost. Benchmarks pass their own.
 TEST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on", "max_connections": "200"}
 
@@ -123,32 +126,66 @@ def database_name(test_name: str, worker: str, number: int) -> str:
 
 @contextmanager
 def shared_cluster(folder: Path) -> Iterator[Cluster]:
-    """Yield one cluster to all processes that name the same `folder`: the first starts it, the last stops it."""
-    note = folder / "postgres.json"
-    with _locked(folder / "postgres.lock"):
-        shared = json.loads(note.read_text()) if note.exists() else {"users": 0}
-        if not shared["users"]:
-            started = Cluster.start(TEST_SETTINGS)
-            shared = {"folder": str(started.folder), "port": started.port, "pid": started.pid, "users": 0}
-        shared["users"] += 1
-        note.write_text(json.dumps(shared))
-    cluster = Cluster(Path(shared["folder"]), shared["port"], shared["pid"])
+    """Yield one cluster to all processes that name the same `folder`: the first starts it, the last stops it.
+
+    If they are killed, a watcher stops it soon after.
+    """
+    note = folder / NOTE
+    with _locked(folder):
+        cluster, users = _read(note)
+        if cluster is None or not users:
+            cluster, users = Cluster.start(TEST_SETTINGS), []
+            _write(note, cluster, [os.getpid()])
+            subprocess.Popen([sys.executable, __file__, folder], start_new_session=True, stdin=subprocess.DEVNULL)
+        else:
+            _write(note, cluster, [*users, os.getpid()])
     try:
         yield cluster
     finally:
-        with _locked(folder / "postgres.lock"):
-            shared = json.loads(note.read_text())
-            shared["users"] -= 1
-            note.write_text(json.dumps(shared))
-            if not shared["users"]:
+        with _locked(folder):
+            _, users = _read(note)
+            users.remove(os.getpid())
+            _write(note, cluster, users)
+            if not users:
                 cluster.stop()
 
 
+def watch(folder: Path) -> None:
+    """Wait until the cluster noted in `folder` has been stopped, or until all its users are gone: then stop it."""
+    while True:
+        time.sleep(WATCH_SECONDS)
+        with _locked(folder):
+            cluster, users = _read(folder / NOTE)
+            if cluster is None or not users:
+                return
+            if not any(Path(f"/proc/{user}").exists() for user in users):
+                cluster.stop()
+                _write(folder / NOTE, cluster, [])
+                return
+
+
+def _read(note: Path) -> tuple[Cluster | None, list[int]]:
+    if not note.exists():
+        return None, []
+    shared = json.loads(note.read_text())
+    return Cluster(Path(shared["folder"]), shared["port"], shared["pid"]), shared["users"]
+
+
+def _write(note: Path, cluster: Cluster, users: list[int]) -> None:
+    shared = {"folder": str(cluster.folder), "port": cluster.port, "pid": cluster.pid, "users": users}
+    note.write_text(json.dumps(shared))
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)  # pytest removes old folders; a watcher may come back to one
+    with (folder / "postgres.lock").open("w") as file:
         flock(file, LOCK_EX)
         try:
             yield
         finally:
             flock(file, LOCK_UN)
+
+
+if __name__ == "__main__":
+    watch(Path(sys.argv[1]))

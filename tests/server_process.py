@@ -18,6 +18,8 @@ from postgres import free_port
 START_DEADLINE_SECONDS = 30
 STOP_DEADLINE_SECONDS = 30
 POLL_SECONDS = 0.02
+# A test run that is itself killed leaves no server behind.
+DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 
 Registration = Literal["open", "token", "closed"]
 
@@ -63,7 +65,7 @@ class ServerProcess:
         """Return the command line that starts this server."""
         options = ["--data", str(self.data), "--listen", f"127.0.0.1:{self.port}", "--server-name", self.server_name]
         chosen = [word for setting in self._settings for word in ("--set", setting)]
-        serve = [sys.executable, "-m", "myelin.cli.main", "serve"]
+        serve = [*DIE_WITH_PARENT, sys.executable, "-m", "myelin.cli.main", "serve"]
         return [*serve, *options, "--registration", self._registration, *chosen]
 
     async def start(self) -> None:
