@@ -1,10 +1,12 @@
 """Upload, query and claim keys."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from inprocess import Client, TestServer
+from inprocess import Client, TestServer, make_config, running_server
+from myelin.config.sections.accounts import Registration
 from myelin.services.e2ee.device_lists import DeviceLists
 from myelin.services.e2ee.key_counts import KeyCounts
 from myelin.services.e2ee.limits import (
@@ -255,3 +257,16 @@ async def test_nul_in_names_finds_nothing(server_on_each: TestServer) -> None:
     signed = {"@\0:hs1": {"\0": {"signatures": {}}}}
     assert list((await alice.post("keys/signatures/upload", signed))["failures"]) == ["@\0:hs1"]
     assert (await alice("POST", "keys/upload", {"one_time_keys": {"a:\0": "x"}})).status == 400
+
+
+async def test_guests_encrypt_but_keep_nothing_else(tmp_path: Path) -> None:
+    config = make_config(tmp_path, registration=Registration(mode="open", guests=True))
+    async with running_server(config) as server:
+        made = (await server.anonymous("POST", "register", {}, kind="guest")).ok()
+        guest = Client(server.session, server.base, made["access_token"], made["user_id"], made["device_id"])
+        await guest.post("keys/upload", {"device_keys": device_of(guest).keys})
+        await guest.post("keys/query", {"device_keys": {guest.user_id: []}})
+        await guest.post("keys/claim", {"one_time_keys": {}})
+        await guest.put("sendToDevice/m.test/1", {"messages": {}})
+        for path in (f"user/{guest.user_id}/account_data/m.x", f"presence/{guest.user_id}/status"):
+            (await guest("PUT", path, {})).error(403, "M_GUEST_ACCESS_FORBIDDEN")

@@ -3,13 +3,13 @@
 from typing import Any
 
 from myelin.api.client.own import check_own
-from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.endpoint import Endpoints
 from myelin.http.requester import Requester
 from myelin.http.response import Empty, JsonBytes
 from myelin.services.userdata.account_data import AccountData, check_room
 from myelin.services.userdata.user_account_data import GLOBAL
 
-endpoints = Endpoints(group="account_data", auth=Auth.GUEST)
+endpoints = Endpoints(group="account_data")
 
 
 @endpoints.endpoint("PUT /_matrix/client/v3/user/{user_id}/account_data/{event_type}", shard_by="user_id")

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from myelin.http.endpoint import Endpoints
+from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.requester import Requester
 from myelin.matrix.errors import InvalidParam, MissingParam
 from myelin.services.e2ee.key_changes import KeyChanges
@@ -52,13 +52,15 @@ class ChangesAnswer(msgspec.Struct, frozen=True):
     left: list[str]
 
 
-@endpoints.endpoint("POST /_matrix/client/v3/keys/upload", also=("/_matrix/client/unstable/keys/upload",), limit="keys")
+@endpoints.endpoint(
+    "POST /_matrix/client/v3/keys/upload", also=("/_matrix/client/unstable/keys/upload",), auth=Auth.GUEST, limit="keys"
+)
 async def upload_keys(requester: Requester, uploads: KeyUploads, body: dict[str, Any]) -> KeyCountsAnswer:
     """Publish keys of the device."""
     return await _upload(requester, uploads, requester.device_id, body)
 
 
-@endpoints.endpoint("POST /_matrix/client/r0/keys/upload/{device_id}", limit="keys")
+@endpoints.endpoint("POST /_matrix/client/r0/keys/upload/{device_id}", auth=Auth.GUEST, limit="keys")
 async def upload_keys_of_device(
     requester: Requester, uploads: KeyUploads, device_id: str, body: dict[str, Any]
 ) -> KeyCountsAnswer:
@@ -66,13 +68,17 @@ async def upload_keys_of_device(
     return await _upload(requester, uploads, device_id, body)
 
 
-@endpoints.endpoint("POST /_matrix/client/v3/keys/query", also=("/_matrix/client/unstable/keys/query",), limit="keys")
+@endpoints.endpoint(
+    "POST /_matrix/client/v3/keys/query", also=("/_matrix/client/unstable/keys/query",), auth=Auth.GUEST, limit="keys"
+)
 async def query_keys(requester: Requester, queries: KeyQueries, body: QueryBody) -> dict[str, Any]:
     """Look up keys of users."""
     return await queries.query(requester.user_id, body.device_keys, timeout_ms=_within_limits(body.timeout))
 
 
-@endpoints.endpoint("POST /_matrix/client/v3/keys/claim", also=("/_matrix/client/unstable/keys/claim",), limit="keys")
+@endpoints.endpoint(
+    "POST /_matrix/client/v3/keys/claim", also=("/_matrix/client/unstable/keys/claim",), auth=Auth.GUEST, limit="keys"
+)
 async def claim_keys(claims: KeyClaims, requester: Requester, body: ClaimBody) -> dict[str, Any]:  # noqa: ARG001  (limits count by user)
     """Take one-time keys."""
     return await claims.claim(body.one_time_keys, timeout_ms=_within_limits(body.timeout))

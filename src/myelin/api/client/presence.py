@@ -3,12 +3,12 @@
 from typing import Any
 
 from myelin.api.client.own import check_own
-from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.endpoint import Endpoints
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
 from myelin.services.presence.presence import Presence
 
-endpoints = Endpoints(group="presence", auth=Auth.GUEST)
+endpoints = Endpoints(group="presence")
 
 
 @endpoints.endpoint("PUT /_matrix/client/v3/presence/{user_id}/status", limit="presence", shard_by="user_id")

@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 import orjson
 
-from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.endpoint import Endpoints
 from myelin.http.requester import Requester
 from myelin.http.response import Empty, JsonBytes
 from myelin.matrix.errors import InvalidParam, MissingParam, Unrecognized
 from myelin.matrix.push_rules import render_rule
 from myelin.services.userdata.push_rules import PushRules
 
-endpoints = Endpoints(group="push_rules", auth=Auth.GUEST)
+endpoints = Endpoints(group="push_rules")
 
 _ALL = "/_matrix/client/v3/pushrules/"
 _RULE = f"{_ALL}global/{{kind}}/{{rule_id}}"

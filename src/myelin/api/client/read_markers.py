@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.endpoint import Endpoints
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
 from myelin.services.presence.presence import Presence
 from myelin.services.receipts.read_markers import ReadMarkers
 
-endpoints = Endpoints(group="receipts", auth=Auth.GUEST)
+endpoints = Endpoints(group="receipts")
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/rooms/{room_id}/read_markers", limit="general", shard_by="room_id")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.endpoint import Endpoints
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
 from myelin.matrix.errors import InvalidParam
@@ -11,7 +11,7 @@ from myelin.services.receipts.read_markers import ReadMarkers
 from myelin.services.receipts.receipts import Receipts
 from myelin.services.userdata.account_data import FULLY_READ
 
-endpoints = Endpoints(group="receipts", auth=Auth.GUEST)
+endpoints = Endpoints(group="receipts")
 
 
 @endpoints.endpoint(

@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 
 from myelin.api.client.own import check_own
-from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.endpoint import Endpoints
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
 from myelin.services.userdata.tags import Tags
 
-endpoints = Endpoints(group="account_data", auth=Auth.GUEST)
+endpoints = Endpoints(group="account_data")
 
 
 class TagsAnswer(msgspec.Struct, frozen=True):

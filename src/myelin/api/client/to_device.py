@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from myelin.http.endpoint import Endpoints
+from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
 from myelin.matrix.errors import MissingParam
@@ -14,6 +14,7 @@ endpoints = Endpoints(group="to_device")
 @endpoints.endpoint(
     "PUT /_matrix/client/v3/sendToDevice/{event_type}/{txn_id}",
     also=("/_matrix/client/unstable/sendToDevice/{event_type}/{txn_id}",),
+    auth=Auth.GUEST,
     limit="to_device",
 )
 async def send_to_device(

@@ -3,13 +3,13 @@
 import msgspec
 
 from myelin.api.client.own import check_own
-from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.endpoint import Endpoints
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
 from myelin.services.presence.presence import Presence
 from myelin.services.typing.typing_users import DEFAULT_TIMEOUT_MS, TypingUsers
 
-endpoints = Endpoints(group="typing", auth=Auth.GUEST)
+endpoints = Endpoints(group="typing")
 
 
 class TypingBody(msgspec.Struct, frozen=True):
