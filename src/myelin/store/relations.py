@@ -114,6 +114,14 @@ class RelationStore(Store):
         """Roots of threads with the position of the last reply up to `until`, most recently active first."""
 
     @query(
+        "SELECT event_id FROM relations WHERE room_id = :room_id AND rel_type = 'm.thread' AND position > :after "
+        "AND position <= :until ORDER BY position DESC LIMIT :limit"
+    )
+    async def in_threads(self, room_id: str, after: int, until: int, limit: int) -> list[str]:
+        """The last replies in threads of a room between two positions."""
+        ...
+
+    @query(
         "SELECT DISTINCT relates_to FROM relations WHERE rel_type = 'm.thread' AND sender = :sender "
         "AND relates_to IN :event_ids"
     )
