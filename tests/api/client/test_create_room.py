@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-import seen
 
+import seen
 from inprocess import TestServer, make_config, running_server
 from myelin.config.sections.messaging import Rooms
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import seen
 
+import seen
 from inprocess import Client, TestServer, make_config, running_server
 from myelin.config.sections.accounts import Registration
 
