@@ -115,6 +115,20 @@ async def test_a_claim_that_is_taken_refuses_the_write_for_good(log: Log) -> Non
     assert await log.claimed() == ["a", "c", "d"]
 
 
+async def test_who_lost_a_claim_to_a_write_that_is_refused_may_try_again(log: Log) -> None:
+    """Otherwise it would be told that the transaction was done before, and find no result."""
+    await log.committer.commit(note("made", chain=Chain("!r:x")))
+    stale, sound = Chain("!r:x", version=99), Chain("!s:x")
+    done = await commit_all(
+        log, note("a", chain=stale, once="t"), note("b", chain=stale, once="t"), note("c", chain=sound, once="t")
+    )
+    assert [type(d) for d in done] == [GuardFailed, GuardFailed, GuardFailed]
+    assert await log.claimed() == []
+    fresh = Chain("!s:x")
+    done = await commit_all(log, note("c", chain=fresh, once="t"), note("b", chain=fresh, once="t"))
+    assert [type(d) for d in done] == [int, AlreadyDone]
+
+
 async def test_what_hangs_on_a_refused_claim_is_refused_and_its_own_claims_are_free_again(log: Log) -> None:
     await log.committer.commit(note("a", once="t"))
     chain = Chain("!r:x")

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from myelin.db.claims import Claim, undo, won
+from myelin.db.claims import Claim, ClaimSql, undo, won
 from myelin.db.connection import Database, DatabaseError, Transaction
 from myelin.db.sql import Sql, Statement
 
@@ -231,10 +231,18 @@ async def _guard(
     if not failed:
         return batch, list(last.values())
     gone = [w for w in batch if id(w.chain) in failed]
-    refused.extend((w, GuardFailed("the room was written to meanwhile")) for w in gone)
     await undo(transaction, [c for w in gone for c in w.claims])
+    _free(refused, {(c.sql, c.args[: c.sql.key]) for w in gone for c in w.claims})
+    refused.extend((w, GuardFailed("the room was written to meanwhile")) for w in gone)
     kept = [w for w in batch if id(w.chain) not in failed]
     return kept, [w for chain, w in last.items() if chain not in failed]
+
+
+def _free(refused: list[tuple[Write, DatabaseError]], claims: set[tuple[ClaimSql, tuple[Any, ...]]]) -> None:
+    """Let those try again who lost a claim to a write of the same batch that is now refused itself."""
+    for i, (write, _) in enumerate(refused):
+        if write.chain is not None and any((c.sql, c.args[: c.sql.key]) in claims for c in write.claims):
+            refused[i] = (write, GuardFailed("what was done before it was refused"))
 
 
 async def _run_statements(transaction: Transaction, batch: list[Write]) -> None:
