@@ -38,7 +38,14 @@ async def sync(requester: Requester, service: Sync, filters: FilterService, quer
         since=parse_token(query.since) if query.since else None,
         timeout_ms=query.timeout,
         full_state=query.full_state,
-        state_after=query.use_state_after or query.msc4222,
+        state_name=_state_name(query),
         set_presence=query.set_presence,
     )
     return JsonBytes(await service.sync(request))
+
+
+def _state_name(query: SyncQuery) -> str:
+    """Clients that ask by the unstable name look for the answer under it."""
+    if query.use_state_after:
+        return "state_after"
+    return "org.matrix.msc4222.state_after" if query.msc4222 else "state"

@@ -67,7 +67,7 @@ class AbsentRooms:
         state = await self._joined.state(room, reader, stretch, since) if was_in else []
         return {
             "timeline": await self._joined.timeline(room, reader, stretch),
-            "state_after" if reader.state_after else "state": {"events": state},
+            reader.state_name: {"events": state},
             "account_data": {"events": []},
         }
 

@@ -22,6 +22,7 @@ from myelin.services.userdata.user_account_data import UserAccountData
 from myelin.telemetry.ambient import Clock
 
 DEFAULT_LIMIT = 10
+STATE = "state"
 
 
 class Reader(msgspec.Struct, frozen=True):
@@ -35,9 +36,15 @@ class Reader(msgspec.Struct, frozen=True):
     typing_since: int
     until: int
     full_state: bool
-    state_after: bool
+    state_name: str
+    """What a section calls its state: `state`, or a name of the state at the end of the timeline."""
     limit: int
     ignored: frozenset[str]
+
+    @property
+    def state_after(self) -> bool:
+        """Whether the client wants the state after the timeline, not before it."""
+        return self.state_name != STATE
 
 
 class JoinedRooms:
@@ -82,7 +89,7 @@ class JoinedRooms:
         counts = await self._unread.of(room, reader.user_id, joined_at, reader.until)
         section: dict[str, Any] = {
             "timeline": await self.timeline(room, reader, stretch),
-            "state_after" if reader.state_after else "state": {"events": state},
+            reader.state_name: {"events": state},
             "ephemeral": {"events": ephemeral},
             "account_data": {"events": private},
             **_unread(counts, threads=wanted.timeline.unread_thread_notifications),

@@ -35,7 +35,7 @@ class SyncRequest(msgspec.Struct, frozen=True):
     since: SyncToken | None
     timeout_ms: int
     full_state: bool
-    state_after: bool
+    state_name: str
     set_presence: str
 
 
@@ -135,7 +135,7 @@ class Sync:
             typing_since=0 if since is None else since.typing,
             until=self._feed.position,
             full_state=request.full_state,
-            state_after=request.state_after,
+            state_name=request.state_name,
             limit=min(DEFAULT_LIMIT if limit is None else limit, self._max_limit),
             ignored=await self._ignored.of(request.user_id),
         )
