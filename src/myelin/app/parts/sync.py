@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from myelin.api.client import old_sync
 from myelin.api.client import sync as sync_api
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
@@ -19,6 +20,7 @@ from myelin.services.rooms.visibility import Visibility
 from myelin.services.sync.absent import AbsentRooms
 from myelin.services.sync.changed_rooms import ChangedRooms
 from myelin.services.sync.device_changes import DeviceChanges
+from myelin.services.sync.event_stream import EventStream
 from myelin.services.sync.joined import JoinedRooms
 from myelin.services.sync.lazy_members import LazyMembers
 from myelin.services.sync.presences import Presences
@@ -41,11 +43,12 @@ def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
     users = UserRooms(ground.database, ground.feed)
     waiting = Waiting(ground.feed, services[Rooms], users)
     unread = Unread(ground.database, ground.feed, services[Receipts], services[PushRulesets])
+    changed = ChangedRooms(ground.database, ground.feed)
     sync = Sync(
         ground.feed,
         users,
         waiting,
-        _sections(ground, services, users, unread),
+        _sections(ground, services, users, unread, changed),
         services[AccountData],
         services[IgnoredUsers],
         services[ToDevice],
@@ -57,10 +60,29 @@ def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
         max_timeout_ms=ground.config.sync.max_timeout_ms,
         max_limit=ground.config.sync.max_timeline_limit,
     )
-    return Part(services={Sync: sync, UserRooms: users, Unread: unread}, endpoints=[sync_api.endpoints])
+    stream = EventStream(
+        ground.feed,
+        users,
+        services[Rooms],
+        waiting,
+        changed,
+        Timelines(EventStore(ground.database), services[ClientEvents], services[Visibility]),
+        services[ClientEvents],
+        services[Receipts],
+        services[TypingUsers],
+        services[Presence],
+        ground.clock,
+        max_timeout_ms=ground.config.sync.max_timeout_ms,
+    )
+    return Part(
+        services={Sync: sync, EventStream: stream, UserRooms: users, Unread: unread},
+        endpoints=[sync_api.endpoints, old_sync.endpoints],
+    )
 
 
-def _sections(ground: Ground, services: Mapping[type, Any], users: UserRooms, unread: Unread) -> RoomSections:
+def _sections(
+    ground: Ground, services: Mapping[type, Any], users: UserRooms, unread: Unread, changed: ChangedRooms
+) -> RoomSections:
     rooms, receipts, typing = services[Rooms], services[Receipts], services[TypingUsers]
     client_events = services[ClientEvents]
     state = StateStore(ground.database)
@@ -78,7 +100,7 @@ def _sections(ground: Ground, services: Mapping[type, Any], users: UserRooms, un
     return RoomSections(
         rooms,
         state,
-        ChangedRooms(ground.database, ground.feed),
+        changed,
         joined,
         AbsentRooms(rooms, state, timelines, joined, client_events),
         DeviceChanges(services[DeviceLists], users),

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from myelin.matrix.filters import EventFilter
 from myelin.services.presence.presence import Presence
 from myelin.services.sync.joined import Reader
 from myelin.services.sync.user_rooms import UserRooms, UserView
@@ -18,7 +19,10 @@ class Presences:
 
     async def events(self, view: UserView, reader: Reader, since: int | None) -> list[Any]:
         """What changed after a serial; with None everybody's who was online lately."""
-        wanted = reader.wanted.presence
+        return await self.of(view, reader.wanted.presence, since)
+
+    async def of(self, view: UserView, wanted: EventFilter, since: int | None) -> list[Any]:
+        """The same for who gives no more than a filter."""
         if wanted.passes_none:
             return []
         found: list[Any] = []

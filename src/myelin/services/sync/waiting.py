@@ -26,6 +26,8 @@ class Waiting:
         self._users = users
         self._polls: dict[str, set[asyncio.Future[None]]] = {}
         self._waiting: set[str] = set()
+        self._peeking: dict[str, list[str]] = {}
+        """Who waits for which room without being in it."""
         self._to_wake: set[str] = set()
         self._lookups: set[asyncio.Task[None]] = set()
         feed.subscribe(RoomEvents, self._room_events)
@@ -38,12 +40,17 @@ class Waiting:
         feed.subscribe(PresenceChanged, lambda _, news: self._wake_sharing(news.user_id))
         feed.after_batch(self._wake)
 
-    async def news(self, user_id: str, timeout_s: float) -> bool:
-        """Wait until there may be something new for a user; False when the time is over."""
+    async def news(self, user_id: str, timeout_s: float, *, peeking: str | None = None) -> bool:
+        """Wait until there may be something new for a user; False when the time is over.
+
+        `peeking` is a room that the user looks at without being in it.
+        """
         loop = asyncio.get_running_loop()
         poll: asyncio.Future[None] = loop.create_future()
         self._polls.setdefault(user_id, set()).add(poll)
         self._waiting.add(user_id)
+        if peeking is not None:
+            self._peeking.setdefault(peeking, []).append(user_id)
         timer = loop.call_later(timeout_s, _give_up, poll)
         try:
             await poll
@@ -56,6 +63,8 @@ class Waiting:
         finally:
             timer.cancel()
             self._forget(user_id, poll)
+            if peeking is not None:
+                self._forget_peeking(user_id, peeking)
 
     def wake(self, user_id: str) -> None:
         """Have a user look again, whatever for."""
@@ -70,11 +79,19 @@ class Waiting:
             del self._polls[user_id]
             self._waiting.discard(user_id)
 
+    def _forget_peeking(self, user_id: str, room_id: str) -> None:
+        peeking = self._peeking[room_id]
+        peeking.remove(user_id)
+        if not peeking:
+            del self._peeking[room_id]
+
     def _room_events(self, _position: int, news: RoomEvents) -> None:
         self._wake_room(news.room_id)
         self._to_wake.update(user_id for (kind, user_id), _ in news.state if kind == MEMBER)
 
     def _wake_room(self, room_id: str) -> None:
+        if room_id in self._peeking:
+            self._to_wake.update(self._peeking[room_id])
         room = self._rooms.peek(room_id)
         if room is not None:
             self._to_wake |= room.joined & self._waiting
