@@ -10,6 +10,7 @@ from myelin.app.build import lay_ground
 from myelin.app.ground import Ground
 from myelin.app.parts.directory import make_directory
 from myelin.app.parts.rooms import make_rooms
+from myelin.app.parts.search import make_search_index
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.writer import RoomWriter
 from myelin.store.users import UserStore
@@ -88,7 +89,7 @@ async def room_house(folder: Path, url: str = "", **sections: Any) -> AsyncItera
     ground = await lay_ground(make_config(folder, url, **sections), SystemClock(), SystemRandomness())
     services: dict[type, Any] = {}
     try:
-        for make in (make_directory, make_rooms):
+        for make in (make_directory, make_search_index, make_rooms):
             services.update(make(ground, services).services)
         yield House(ground, services)
         await ground.committer.drain()

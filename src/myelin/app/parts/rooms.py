@@ -9,9 +9,10 @@ from myelin.services.directory.directory_index import UserDirectoryIndex
 from myelin.services.rooms.building import Builder
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.writer import RoomWriter
+from myelin.services.search.search_index import SearchIndex
 
 MIB = 1024 * 1024
-INDEXES = (UserDirectoryIndex,)
+INDEXES = (UserDirectoryIndex, SearchIndex)
 """What else is derived from events and written with them."""
 
 

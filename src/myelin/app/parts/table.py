@@ -13,6 +13,7 @@ from myelin.app.parts.part import Part
 from myelin.app.parts.reading import make_reading
 from myelin.app.parts.rooms import make_rooms
 from myelin.app.parts.rooms_api import make_room_moves, make_rooms_api
+from myelin.app.parts.search import make_search, make_search_index
 from myelin.app.parts.sync import make_sync
 from myelin.app.parts.user_data import make_user_data
 
@@ -22,6 +23,7 @@ PARTS: tuple[MakePart, ...] = (
     make_log,
     make_accounts,
     make_directory,
+    make_search_index,
     make_media,
     make_rooms,
     make_rooms_api,
@@ -29,5 +31,6 @@ PARTS: tuple[MakePart, ...] = (
     make_user_data,
     make_room_moves,
     make_reading,
+    make_search,
     make_sync,
 )
