@@ -15,6 +15,7 @@ from myelin.services.rooms.tokens import SyncToken, page_token
 from myelin.services.rooms.viewpoint import Viewpoint
 from myelin.services.userdata.account_data import AccountData
 from myelin.store.directory import DirectoryStore
+from myelin.store.state import OPEN
 
 
 class RoomInitialSync:
@@ -82,4 +83,4 @@ class RoomInitialSync:
         if view.user_id not in view.room.joined:
             return []
         receipts = await self._receipts.of_room(view.room.room_id)
-        return list(receipts.events(view.user_id, 0, view.position))
+        return list(receipts.events(view.user_id, 0, OPEN))
