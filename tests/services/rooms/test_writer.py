@@ -184,3 +184,25 @@ async def test_two_processes_write_to_one_room_at_once(postgres_url, tmp_path) -
         assert room.position == row.version
         assert room.joined == {ALICE, BOB}
         await process.stop()
+
+
+async def test_equal_rooms_of_one_millisecond_are_different_rooms(process: Process) -> None:
+    rooms = await asyncio.gather(*(process.make_room() for _ in range(10)))
+    assert len(set(rooms)) == 10
+    for room_id in rooms:
+        await process.writer.send(room_id, message("x"))
+
+
+async def test_equal_rooms_made_by_two_processes_are_different_rooms(postgres_url, tmp_path) -> None:
+    class Stopped(SystemClock):
+        def now_ms(self) -> int:
+            return 1_700_000_000_000
+
+    config = make_config(tmp_path, postgres_url)
+    one, two = await Process.start(config), await Process.start(config)
+    for process in (one, two):
+        process.writer._clock = process.writer._builder._clock = Stopped()
+    rooms = await asyncio.gather(*(process.make_room() for process in (one, two, one, two)))
+    assert len(set(rooms)) == 4
+    for process in (one, two):
+        await process.stop()

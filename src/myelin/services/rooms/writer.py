@@ -188,23 +188,40 @@ class RoomWriter:
         if version is None:
             raise UnsupportedRoomVersion(f"This server does not support room version {version_id}")
         _check_storable(drafts)
-        tip = Tip(room_id or "", version_id, version=0, extremities=(), depth=0)
-        create = self._first(drafts[0], version, room_id, tip)
+        for later in range(MAX_ATTEMPTS):
+            tip = Tip(room_id or "", version_id, version=0, extremities=(), depth=0)
+            create = self._first(drafts[0], version, room_id, tip, later)
+            if self._rooms.peek(create.room_id) is not None:
+                continue
+            room, pdus = self._found(create, version, tip, drafts[1:])
+            self._rooms.adopt(room)
+            try:
+                await self._commit(tip, pdus, None, [], beside(room.room_id) if beside else NOTHING)
+            except BaseException as error:
+                self._rooms.drop(room.room_id)
+                if isinstance(error, GuardFailed):
+                    continue
+                raise
+            return room
+        raise DatabaseError("rooms are made faster than they can be told apart")
+
+    def _found(self, create: Pdu, version: RoomVersion, tip: Tip, drafts: list[Draft]) -> tuple[Room, list[Pdu]]:
+        """A room that is not written yet, and its events."""
         tip.room_id = create.room_id
         tip.extend(create)
         room = Room(create.room_id, version, 0)
         room.timeline = Timeline(floor=BEGINNING)
         room.tip = tip
-        pdus = [create, *self._build(room, tip, drafts[1:])]
-        self._rooms.adopt(room)
-        try:
-            await self._commit(tip, pdus, None, [], beside(room.room_id) if beside else NOTHING)
-        except BaseException:
-            self._rooms.drop(room.room_id)
-            raise
-        return room
+        return room, [create, *self._build(room, tip, drafts)]
 
-    def _first(self, draft: Draft, version: RoomVersion, room_id: str | None, tip: Tip) -> Pdu:
+    def _first(self, draft: Draft, version: RoomVersion, room_id: str | None, tip: Tip, later: int) -> Pdu:
+        """The create event.
+
+        Two equal ones of one millisecond would be the same event, and so the same room where its ID is the event's
+        hash: `later` milliseconds make a difference.
+        """
+        ts = self._clock.now_ms() if draft.origin_server_ts is None else draft.origin_server_ts
+        draft = msgspec.structs.replace(draft, origin_server_ts=ts + later)
         try:
             return self._builder.build(draft, version, room_id, tip, [])
         except EventTooLarge as error:
