@@ -2,15 +2,18 @@
 
 from typing import Any
 
+import msgspec
+
 from myelin.matrix.events.client_format import stripped_state_event
 from myelin.matrix.events.pdu import Pdu
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.room import MEMBER, Room
+from myelin.services.rooms.timeline import BEGINNING
 from myelin.services.sync.joined import JoinedRooms, Reader
 from myelin.services.sync.timelines import Stretch, Timelines
 from myelin.services.sync.user_rooms import Standing
-from myelin.store.state import StateStore
+from myelin.store.state import Membership, StateStore
 
 STRIPPED_TYPES = (
     "m.room.create",
@@ -53,31 +56,32 @@ class AbsentRooms:
     async def left(self, room: Room, reader: Reader, standing: Standing, *, since: int | None) -> dict[str, Any] | None:
         """The section of a room that the reader left or was banned from; None for one they never could see."""
         until = min(standing.position, reader.until)
-        was_in = await self._was_joined(room.room_id, reader.user_id, standing.position, since)
-        if was_in is None:
+        before = await self._before(room.room_id, reader.user_id, standing.position)
+        joins = [m for m in before if m.membership == "join" and (since is None or m.to_pos > since)]
+        if since is None and not before:
             return None
-        if was_in:
-            after = -(2**62) if since is None else since
+        if since is not None and all(m.from_pos > since for m in joins):
+            # Entered and left since the token: the client knows nothing of the room yet.
+            since = None
+        reader = msgspec.structs.replace(reader, until=until)
+        if joins:
+            after = BEGINNING if since is None else since
             stretch = await self._timelines.read(
                 room, reader.user_id, after, until, reader.limit, reader.wanted.room.timeline
             )
         else:
             events = list((await self._client_events.by_id(room, [standing.event_id])).values())
             stretch = Stretch(events, limited=False, start=standing.position - 1)
-        state = await self._joined.state(room, reader, stretch, since) if was_in else []
+        state = await self._joined.state(room, reader, stretch, since) if joins else []
         return {
             "timeline": await self._joined.timeline(room, reader, stretch),
             reader.state_name: {"events": state},
             "account_data": {"events": []},
         }
 
-    async def _was_joined(self, room_id: str, user_id: str, left_at: int, since: int | None) -> bool | None:
-        """Whether the reader was in the room before leaving, after `since`; None if leaving is all there ever was."""
-        history = await self._state.memberships_in(user_id, room_id)
-        before = [m for m in history if m.from_pos < left_at]
-        if any(m.membership == "join" and (since is None or m.to_pos > since) for m in before):
-            return True
-        return False if before or since is not None else None
+    async def _before(self, room_id: str, user_id: str, left_at: int) -> list[Membership]:
+        """The reader's memberships of a room before leaving it."""
+        return [m for m in await self._state.memberships_in(user_id, room_id) if m.from_pos < left_at]
 
     async def _member(self, room: Room, user_id: str) -> Pdu | None:
         await self._rooms.hold_state(room, [(MEMBER, user_id)])

@@ -83,7 +83,8 @@ class JoinedRooms:
         state = await self.state(room, reader, stretch, since)
         ephemeral = await self._ephemeral(room, reader, since)
         private = _account_data(account_data, room.room_id, reader, since)
-        is_told = since is None or stretch.events or stretch.limited or state or ephemeral or private
+        is_cut = stretch.limited and not wanted.timeline.passes_none
+        is_told = since is None or stretch.events or is_cut or state or ephemeral or private
         if not is_told and not await self._receipts_moved(room, reader.user_id, since or 0):
             return None
         counts = await self._unread.of(room, reader.user_id, joined_at, reader.until)
@@ -123,8 +124,9 @@ class JoinedRooms:
             keep = self._states.of_senders(room, stretch.events)
             if is_whole:
                 keep |= own_membership(room, reader.user_id)
-            if reader.state_after:
-                keep |= {key: event_id for key, event_id in state.items() if key[0] == MEMBER and not is_whole}
+            if not is_whole:
+                # Whoever came or went in the gap must be told: clients encrypt to the members that they know of.
+                keep |= {key: event_id for key, event_id in state.items() if key[0] == MEMBER}
             known = None
             if not wanted.include_redundant_members:
                 known = self._lazy.of(reader.user_id, reader.device_id, room.room_id, afresh=is_whole)

@@ -1,11 +1,11 @@
 """`rooms` in a sync answer: which rooms have something to tell, and what."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from myelin.services.receipts.receipts import Receipts
 from myelin.services.rooms.cache import Rooms
-from myelin.services.rooms.room import Room
+from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.timeline import TimelineEvent
 from myelin.services.sync.absent import AbsentRooms
 from myelin.services.sync.changed_rooms import ChangedRooms
@@ -15,6 +15,17 @@ from myelin.services.sync.user_rooms import Standing, UserView
 from myelin.services.typing.typing_users import TypingUsers
 from myelin.services.userdata.user_account_data import UserAccountData
 from myelin.store.state import StateStore
+
+
+class Sections(NamedTuple):
+    """What a sync answer says of rooms."""
+
+    rooms: dict[str, Any]
+    """`rooms`, empty sections left out."""
+    device_lists: dict[str, Any]
+    """`device_lists` in a dict of its own."""
+    newcomers: set[str]
+    """Who shares a room with the reader since the token, as far as these rooms tell."""
 
 
 class RoomSections:
@@ -40,10 +51,8 @@ class RoomSections:
         self._receipts = receipts
         self._typing = typing
 
-    async def build(
-        self, view: UserView, reader: Reader, data: UserAccountData
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """`rooms`, empty sections left out, and `device_lists` in a dict of its own."""
+    async def build(self, view: UserView, reader: Reader, data: UserAccountData) -> Sections:
+        """The sections for one reader."""
         moved = view.changed_since(reader.since) if reader.since is not None else []
         fresh = {room_id: s for room_id, s in moved if s.position <= reader.until}
         new_rooms = await self._new_rooms(view, reader, fresh)
@@ -61,9 +70,11 @@ class RoomSections:
         rooms: dict[str, Any] = {"join": join} if join else {}
         gone = await self._add_absent(rooms, view, reader, fresh)
         if reader.since is None:
-            return rooms, {}
+            return Sections(rooms, {}, set())
         came = [entered for room_id in new_rooms if (entered := self._rooms.peek(room_id)) is not None]
-        return rooms, await self._devices.between(view, reader.since, reader.until, came, gone, happened)
+        device_lists = await self._devices.between(view, reader.since, reader.until, came, gone, happened)
+        newcomers = {e.pdu.state_key for e in happened if _is_join(e) and e.pdu.state_key is not None}
+        return Sections(rooms, device_lists, newcomers.union(*(room.joined for room in came)))
 
     async def _to_tell(
         self, view: UserView, reader: Reader, data: UserAccountData, fresh: dict[str, Standing]
@@ -125,3 +136,8 @@ class RoomSections:
         sender = stripped["events"][-1]["sender"] if stripped["events"] else ""
         if sender not in reader.ignored:
             rooms.setdefault("invite", {})[room.room_id] = {"invite_state": stripped}
+
+
+def _is_join(event: TimelineEvent) -> bool:
+    was = event.replaces.content.get("membership") if event.replaces is not None else None
+    return event.pdu.type == MEMBER and event.pdu.content.get("membership") == "join" and was != "join"

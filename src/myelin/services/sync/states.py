@@ -25,15 +25,17 @@ class States:
 
     async def whole(self, room: Room, stretch: Stretch, until: int, *, after: bool) -> StateMap:
         """All state before a stretch, or with `after` at its end."""
-        if after or not any(e.pdu.is_state for e in stretch.events):
+        is_present = room.position <= until
+        if is_present and (after or not any(e.pdu.is_state for e in stretch.events)):
             return room.state
-        cached = room.cached.get(("state before", stretch.start))
+        position = until if after else stretch.start
+        cached = room.cached.get(("state before", position))
         if isinstance(cached, dict):
             return cached
-        rows = await self._state.at(room.room_id, stretch.start)
+        rows = await self._state.at(room.room_id, position)
         state = {(row.type, row.state_key): row.event_id for row in rows}
-        if room.position <= until:
-            room.cached["state before", stretch.start] = state
+        if is_present:
+            room.cached["state before", position] = state
         return state
 
     async def changes(self, room: Room, stretch: Stretch, since: int, until: int, *, after: bool) -> StateMap:

@@ -98,7 +98,7 @@ class Sync:
         until, to_device = await self._to_device_events(reader)
         if until < reader.until:
             reader = msgspec.structs.replace(reader, until=until)
-        rooms, device_lists = await self._sections.build(view, reader, data)
+        rooms, device_lists, newcomers = await self._sections.build(view, reader, data)
         answer: dict[str, Any] = {
             "next_batch": str(SyncToken(reader.until, typing_serial, presence_serial)),
             **device_lists,
@@ -110,7 +110,7 @@ class Sync:
         if own := _global_account_data(data, reader):
             answer["account_data"] = {"events": own}
         presence_since = request.since.presence if request.since is not None else None
-        if present := await self._presences.events(view, reader, presence_since):
+        if present := await self._presences.events(view, reader, presence_since, newcomers):
             answer["presence"] = {"events": present}
         is_news = len(answer) > 1
         counts = self._key_counts.recall(reader.user_id, reader.device_id)
