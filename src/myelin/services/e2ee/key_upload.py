@@ -53,25 +53,18 @@ class _Upload(NamedTuple):
 
 
 class KeyUploads:
-    """Takes what devices publish.
+    """Takes what devices publish."""
 
-    `verify_signatures` says whether a device's signature on its own keys must be right; others check it anyway before
-    they trust the keys.
-    """
-
-    def __init__(
-        self, database: Database, committer: Committer, counts: KeyCounts, *, verify_signatures: bool = True
-    ) -> None:
+    def __init__(self, database: Database, committer: Committer, counts: KeyCounts) -> None:
         self._device_keys = DeviceKeyStore(database)
         self._one_time_keys = OneTimeKeyStore(database)
         self._committer = committer
         self._counts = counts
-        self._verify = verify_signatures
 
     async def upload(self, user_id: str, device_id: str, body: dict[str, Any]) -> dict[str, int]:
         """Keep the keys of a request body; how many one-time keys of each algorithm there are now.
 
-        Raises BadJson, InvalidParam, TooLarge or M_INVALID_SIGNATURE, with nothing kept.
+        Raises BadJson, InvalidParam or TooLarge, with nothing kept.
         """
         upload = _Upload(
             user_id,
@@ -89,7 +82,7 @@ class KeyUploads:
         """The keys, or None where they are the ones that are known."""
         if given is None:
             return None
-        keys = check_device_keys(given, user_id, device_id, verify=self._verify)
+        keys = check_device_keys(given, user_id, device_id)
         return None if keys == await self._device_keys.of_device(user_id, device_id) else keys
 
     async def _new_one_time_keys(self, user_id: str, device_id: str, given: Any) -> list[OneTimeKey]:
