@@ -11,6 +11,7 @@ from typing import Any
 SETTINGS = (
     "rate_limits.enabled=false",
     "registration.guests=true",
+    "rooms.directory_needs_login=false",
     "registration.reserved_usernames=[]",
     "passwords.min_length=1",
     "passwords.min_score=0",

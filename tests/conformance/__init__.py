@@ -1,0 +1,1 @@
+"""An outside suite, SyTest, run against the started server."""

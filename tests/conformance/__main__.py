@@ -1,0 +1,94 @@
+"""Runs SyTest, a black-box suite for homeservers, against `myelin serve`, and holds the results to the baseline."""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from conformance.baseline import BASELINE, fallen, merged, read_baseline, read_not_applicable, write_baseline
+from conformance.sytest_results import Test, read_results, tally
+
+HERE = Path(__file__).parent
+ROOM_VERSION = "10"
+"""The newest that the suite's own federation peer knows."""
+PORTS = "18800:18999"
+PERL_MODULES = ("Net::Async::HTTP::Server", "Net::Async::HTTP", "IO::Async::SSL", "CryptX", "JSON::XS", "DBD::Pg")
+LATER = ("tests/50federation/",)
+"""What is not run unless it is asked for: nothing of it is there yet."""
+
+
+def main() -> None:
+    """Run the suite, or the files that are named; the exit code says whether a test has fallen."""
+    options = _parse()
+    source = _source()
+    work = options.work.absolute()
+    work.mkdir(parents=True, exist_ok=True)
+    files = options.files or _all_files(source)
+    _run(source, work, files)
+    results = read_results(work / "out.tap", work / "err.txt")
+    print(tally(results))
+    known = read_baseline() if BASELINE.exists() else {}
+    down = fallen(known, results, files)
+    for test in down:
+        print(f"fell: {test.file}: {test.name} ({known[test]} -> {results.get(test, 'missing')})")
+    _print_failures(results)
+    if options.write and not down:
+        write_baseline(merged(known, results))
+    sys.exit(1 if down or not results else 0)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", help="test files such as tests/30rooms/01state.pl [all]")
+    parser.add_argument("--work", type=Path, default=Path(".cache/sytest"), help="folder for servers and logs")
+    parser.add_argument("--write", action="store_true", help="put the results into the baseline, unless a test fell")
+    return parser.parse_args()
+
+
+def _source() -> Path:
+    """Where SyTest is. Ends the program, saying what is missing, if it cannot run."""
+    source = Path(os.environ.get("SYTEST_SRC", ""))
+    if not (source / "run-tests.pl").is_file():
+        sys.exit("SYTEST_SRC must name a checkout of https://github.com/matrix-org/sytest")
+    missing = [
+        module
+        for module in PERL_MODULES
+        if subprocess.run(["perl", f"-M{module}", "-e1"], env=_environment(), capture_output=True).returncode
+    ]
+    if missing:
+        sys.exit(f"Perl lacks {', '.join(missing)}; put a module that is not packaged into a folder named by PERL5LIB")
+    return source
+
+
+def _environment() -> dict[str, str]:
+    libraries = [str(HERE / "perl5"), os.environ.get("PERL5LIB", "")]
+    return {**os.environ, "PERL5LIB": ":".join(filter(None, libraries)), "SYTEST_PLUGINS": str(HERE / "plugins")}
+
+
+def _all_files(source: Path) -> list[str]:
+    paths = sorted(str(path.relative_to(source)) for path in source.glob("tests/**/*.pl"))
+    return [path for path in paths if not path.startswith(LATER) and not path.startswith("tests/0")]
+
+
+def _run(source: Path, work: Path, files: Sequence[str]) -> None:
+    command = [
+        *("perl", "run-tests.pl", "-I", "Generic", "-O", "tap", "--all", "--exclude-deprecated"),
+        *("--hs-command", f"{sys.executable} {HERE / 'sytest_server.py'}"),
+        *("--bind-host", "127.0.0.1", "--port-range", PORTS, "--room-version", ROOM_VERSION),
+        *("--work-directory", str(work), *files),
+    ]
+    with (work / "out.tap").open("wb") as tap, (work / "err.txt").open("wb") as log:
+        subprocess.run(command, cwd=source, env=_environment(), stdout=tap, stderr=log, check=False)
+
+
+def _print_failures(results: dict[Test, str]) -> None:
+    excused = read_not_applicable()
+    for test, status in results.items():
+        if status == "fail" and test not in excused:
+            print(f"fail: {test.file}: {test.name}")
+
+
+if __name__ == "__main__":
+    main()
