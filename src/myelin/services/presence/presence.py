@@ -22,7 +22,7 @@ OFFLINE = {"presence": "offline"}
 
 
 class Presence:
-    """Users' presence. Changes are numbered by this process alone."""
+    """Users' presence. Changes are numbered by this process alone, by its clock."""
 
     def __init__(
         self, config: PresenceConfig, database: Database, feed: Feed, acquaintances: Acquaintances, clock: Clock
@@ -36,8 +36,8 @@ class Presence:
         self._clock = clock
         self._users: OrderedDict[str, UserPresence] = OrderedDict()
         """The last changed last."""
-        self.serial = 0
-        """The number of the newest change."""
+        self.serial = clock.now_ms()
+        """The number of the newest change: about when it was, so that tokens stay in order when processes start."""
 
     async def set(self, user_id: str, device_id: str, body: dict[str, Any]) -> None:
         """Take what the user says of themselves. Raises BadJson, MissingParam or InvalidParam."""
@@ -140,7 +140,7 @@ class Presence:
                     return
 
     def _tell(self, user: UserPresence) -> None:
-        self.serial += 1
+        self.serial = max(self.serial + 1, self._clock.now_ms())
         user.serial = self.serial
         self._users.move_to_end(user.user_id)
         self._feed.whisper(PresenceChanged(user.user_id))

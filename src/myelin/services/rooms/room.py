@@ -50,8 +50,8 @@ class Room:
         self.tip: Tip | None = None
         self.cached: dict[object, object] = {}
         """What others derived from this view; emptied whenever the view changes."""
-        self.state_json: dict[str, object] = {}
-        """State events as clients see them, by event ID, for as long as no state changes."""
+        self.state_json: dict[object, object] = {}
+        """State events as clients see them, by event ID, and what is put together of them, while no state changes."""
         self.dropped = False
 
     @property
@@ -97,6 +97,7 @@ class Room:
                 continue
             event = TimelineEvent(position + offset, pdu, news.own[offset] if news.own else None)
             if pdu.state_key is not None:
+                event.replaced_id = self.state.get(pdu.key)
                 replaced = self.current(pdu.type, pdu.state_key)
                 if replaced is not None:
                     event.set_replaced(replaced)
@@ -155,6 +156,7 @@ class Room:
         if event_id is not None and event_id in by_id:
             self._set_state(key, by_id[event_id])
         elif event_id is None:
+            self.state_json.clear()
             self.state.pop(key, None)
             if key[0] == MEMBER:
                 self.set_membership(key[1], None)

@@ -23,7 +23,8 @@ class TimelineEvent:
     """An event with its place in the log and its JSON, all but what differs from reader to reader."""
 
     __slots__ = (
-        "because", "children", "device_id", "extra", "facts", "pdu", "position", "replaces", "stem", "txn_id",
+        "because", "children", "device_id", "extra", "facts", "pdu", "position", "replaced_id", "replaces", "stem",
+        "txn_id",
     )  # fmt: skip
 
     def __init__(self, position: int, pdu: Pdu, txn: str | None = None) -> None:
@@ -35,7 +36,9 @@ class TimelineEvent:
         self.extra: bytes = b""
         """Members of `unsigned` that are the same for every reader, each with a leading comma."""
         self.replaces: Pdu | None = None
-        """For a state event: what was current before it."""
+        """For a state event: what was current before it, if it is at hand."""
+        self.replaced_id: str | None = None
+        """The ID of what was current before it."""
         self.because: bytes = b""
         """The redaction's client JSON, if the event is redacted."""
         self.children: Sequence[Relation] = NO_CHILDREN
@@ -46,6 +49,7 @@ class TimelineEvent:
     def set_replaced(self, replaced: Pdu) -> None:
         """Say in `unsigned` what a state event replaced."""
         self.replaces = replaced
+        self.replaced_id = replaced.event_id
         self._say()
 
     def set_redacted(self, pdu: Pdu, because: bytes) -> None:

@@ -25,7 +25,7 @@ class _RoomTyping(NamedTuple):
 
 
 class TypingUsers:
-    """Users who type, each until a deadline. Changes are numbered by this process alone."""
+    """Users who type, each until a deadline. Changes are numbered by this process alone, by its clock."""
 
     def __init__(self, feed: Feed, rooms: JoinedRooms, clock: Clock) -> None:
         self._feed = feed
@@ -34,8 +34,8 @@ class TypingUsers:
         self._deadlines: dict[str, dict[str, float]] = {}
         self._changed: OrderedDict[str, _RoomTyping] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
-        self.serial = 0
-        """The number of the newest change."""
+        self.serial = clock.now_ms()
+        """The number of the newest change: about when it was, so that tokens stay in order when processes start."""
         feed.subscribe(RoomEvents, self._hear)
 
     async def start(self, user_id: str, room_id: str, timeout_ms: int = DEFAULT_TIMEOUT_MS) -> None:
@@ -101,7 +101,7 @@ class TypingUsers:
             self._change(room_id)
 
     def _change(self, room_id: str) -> None:
-        self.serial += 1
+        self.serial = max(self.serial + 1, self._clock.now_ms())
         content = {"user_ids": list(self._deadlines.get(room_id, ()))}
         event = b'{"type":"m.typing","content":' + orjson.dumps(content) + b"}"
         self._changed[room_id] = _RoomTyping(self.serial, event)
