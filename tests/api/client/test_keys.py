@@ -63,7 +63,6 @@ def _malformed(device: OlmDevice) -> list[object]:
         {**device.keys, "keys": {device.key_id: 7}},
         {**device.keys, "keys": []},
         {**device.keys, "keys": {"nocolon": "x", device.key_id: device.key.public}},
-        {**device.keys, "signatures": {}},
         {**device.keys, "signatures": {device.user_id: "x"}},
         {**device.keys, "signatures": {device.user_id: {device.key_id: 5}}},
         {**device.keys, "extra": 0.5},
