@@ -8,6 +8,7 @@ import pytest
 
 import seen
 from inprocess import Client, TestServer
+from myelin.services.accounts.accounts import AccountService
 
 
 def reaction(event_id: str, key: str = "+1") -> dict[str, Any]:
@@ -209,3 +210,28 @@ async def test_an_alias_that_went_away_may_stay_in_the_canonical_alias(server: T
     path = f"rooms/{room_id}/state/m.room.canonical_alias"
     await alice.put(path, {"alias": "#tea:hs1", "alt_aliases": ["#cup:hs1"]})
     await alice.put(path, {"alias": "#cup:hs1", "alt_aliases": ["#tea:hs1"]})
+
+
+async def test_a_suspended_account_leaves_and_takes_back_what_it_wrote(server: TestServer) -> None:
+    admin, alice = await server.register("boss"), await server.register("alice")
+    await server.app.services[AccountService].set_admin(admin.user_id, is_admin=True)
+    room_id = await alice.create_room(invite=[admin.user_id])
+    await admin.post(f"join/{room_id}")
+    own, other = await alice.send(room_id, "mine"), await admin.send(room_id, "yours")
+    await admin.put(f"/_matrix/client/v1/admin/suspend/{alice.user_id}", {"suspended": True})
+    refused = [
+        ("PUT", f"rooms/{room_id}/send/m.room.message/1", {}),
+        ("PUT", f"rooms/{room_id}/state/m.room.topic", {}),
+        ("PUT", f"rooms/{room_id}/redact/{other}/2", {}),
+        ("POST", "createRoom", {}),
+        ("POST", f"join/{room_id}", {}),
+        ("POST", f"knock/{room_id}", {}),
+        ("POST", f"rooms/{room_id}/invite", {"user_id": "@x:hs1"}),
+        ("POST", f"rooms/{room_id}/kick", {"user_id": admin.user_id}),
+        ("POST", f"rooms/{room_id}/upgrade", {"new_version": "12"}),
+        ("PUT", "directory/room/%23tea:hs1", {"room_id": room_id}),
+    ]
+    for method, path, body in refused:
+        (await alice(method, path, body)).error(403, "M_USER_SUSPENDED")
+    await alice.put(f"rooms/{room_id}/redact/{own}/3", {})
+    await alice.post(f"rooms/{room_id}/leave")

@@ -1,5 +1,6 @@
 """Replacing rooms over HTTP."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -134,3 +135,14 @@ async def test_settings_go_along(server: TestServer) -> None:
         assert (await user.get(f"pushrules/global/room/{new_id}"))["actions"] == ["notify"]
         rule = await user.get(f"pushrules/global/override/{new_id}")
         assert rule["conditions"] == [{"kind": "event_match", "key": "room_id", "pattern": new_id}]
+
+
+async def test_of_two_upgrades_at_once_one_is_done(server_on_each: TestServer) -> None:
+    alice = await server_on_each.register("alice")
+    room_id = await alice.create_room(room_alias_name="tea")
+    path = f"rooms/{room_id}/upgrade"
+    answers = await asyncio.gather(*(alice("POST", path, {"new_version": "12"}) for _ in range(2)))
+    assert sorted(answer.status for answer in answers) == [200, 403]
+    (new_id,) = [a.json["replacement_room"] for a in answers if a.status == 200]
+    assert (await alice.get("directory/room/%23tea:hs1"))["room_id"] == new_id
+    assert (await seen.state(server_on_each, room_id, "m.room.tombstone"))["replacement_room"] == new_id

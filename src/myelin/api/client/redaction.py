@@ -29,4 +29,5 @@ async def redact_event(
     """Redact an event."""
     user_id = requester.user_id
     once = Once(user_id, requester.device_id or "", txn_id, f"redact/{room_id}")
-    return EventId(await sender.redact(user_id, room_id, event_id, body, once=once, ts=query.of(requester)))
+    ts, own_only = query.of(requester), requester.is_suspended
+    return EventId(await sender.redact(user_id, room_id, event_id, body, once=once, ts=ts, own_only=own_only))

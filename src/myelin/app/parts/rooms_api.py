@@ -127,6 +127,7 @@ def _add_sending(ground: Ground, services: Mapping[type, Any], made: dict[type, 
         made[Aliases],
         made[InvitePermission],
         made[RemoteRoomSources],
+        ground.limiter,
         ground.clock,
         ground.randomness,
     )

@@ -3,6 +3,7 @@
 from myelin.bus.news import RoomPublished
 from myelin.config.sections.messaging import Rooms as RoomsConfig
 from myelin.db.committer import AlreadyDone
+from myelin.http.rate_limits import RateLimiter
 from myelin.matrix.errors import (
     Forbidden,
     InvalidParam,
@@ -38,6 +39,7 @@ class RoomCreation:
         aliases: Aliases,
         permission: InvitePermission,
         remote: RemoteRoomSources,
+        limiter: RateLimiter,
         clock: Clock,
         randomness: Randomness,
     ) -> None:
@@ -48,13 +50,15 @@ class RoomCreation:
         self._aliases = aliases
         self._permission = permission
         self._remote = remote
+        self._limiter = limiter
         self._clock = clock
         self._randomness = randomness
 
     async def create(self, creator: str, wanted: NewRoom) -> str:
         """Make a room; its ID.
 
-        Raises UnsupportedRoomVersion, RoomInUse, InvalidRoomState, InvalidParam, BadJson, Forbidden, M_INVITE_BLOCKED.
+        Raises UnsupportedRoomVersion, RoomInUse, InvalidRoomState, InvalidParam, BadJson, Forbidden, LimitExceeded,
+        M_INVITE_BLOCKED.
         """
         version = supported_version(wanted.room_version or self._config.default_version)
         local, remote = await self._invited(wanted)
@@ -107,6 +111,8 @@ class RoomCreation:
             raise Forbidden("This server does not talk to other servers: only its own users can be invited")
         if local:
             await self._permission.check(local)
+            for user_id in local:
+                self._limiter.take("invites_per_user", user_id)
         return local, remote
 
     async def _invite_remotely(self, creator: str, room_id: str, users: list[str], wanted: NewRoom) -> None:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from myelin.db.connection import Database
 from myelin.matrix.errors import BadJson, InvalidParam, MatrixError
 from myelin.matrix.identifiers import is_event_id
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.ports import StateCheck
 from myelin.services.rooms.writer import Once, RoomWriter
+from myelin.store.events import EventStore
 from myelin.store.relations import RelationStore
 
 ANNOTATION = "m.annotation"
@@ -20,6 +23,7 @@ class EventSender:
 
     def __init__(self, writer: RoomWriter, database: Database, checks: Mapping[str, StateCheck]) -> None:
         self._writer = writer
+        self._events = EventStore(database)
         self._relations = RelationStore(database)
         self._checks = checks
 
@@ -53,10 +57,18 @@ class EventSender:
         *,
         once: Once | None = None,
         ts: int | None = None,
+        own_only: bool = False,
     ) -> str:
-        """Redact an event; the redaction's ID. Raises Forbidden, NotFound or InvalidParam."""
+        """Redact an event; the redaction's ID. Raises Forbidden, NotFound, InvalidParam or M_USER_SUSPENDED.
+
+        `own_only` is for suspended accounts, which may take back what they wrote and nothing else.
+        """
         if not is_event_id(event_id):
             raise InvalidParam("This is not an event ID")
+        if own_only and any(
+            orjson.loads(row.json)["sender"] != sender for row in await self._events.events([event_id])
+        ):
+            raise MatrixError("While suspended you may redact only your own events", errcode="M_USER_SUSPENDED")
         draft = Draft(sender=sender, type=REDACTION, content=content, redacts=event_id, origin_server_ts=ts)
         return await self._writer.send(room_id, draft, once=once)
 

@@ -1,11 +1,13 @@
 """Replacing a room by one of another version (spec: client-server API, "Room upgrades")."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from myelin.bus.news import RoomPublished
 from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
 from myelin.matrix.errors import Forbidden, MatrixError
+from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.services.directory.aliases import Aliases
 from myelin.services.rooms.aliases import CANONICAL_ALIAS
 from myelin.services.rooms.building import Draft
@@ -58,6 +60,7 @@ class RoomUpgrades:
         more = additional_creators({"additional_creators": creators or []}) if version.privileged_creators else []
         old = await self._rooms.get(room_id)
         _check_may_upgrade(old, user_id)
+        before = old.state.get((TOMBSTONE, ""))
         names = (await self._names.local_names([user_id])).get(user_id, {})
         replacement = Replacement(old, version, user_id, [c for c in more if c != user_id], names)
         new_id = None if version.room_id_is_create_hash else new_room_id(self._server_name, self._randomness)
@@ -65,7 +68,9 @@ class RoomUpgrades:
         new = await self._writer.create(new_id, version.identifier, drafts)
         # Only the tombstone shows that the user had the power. Until it stands, nothing of the old room is touched.
         content = {"body": TOMBSTONE_BODY, "replacement_room": new.room_id}
-        await self._writer.write(room_id, [_state(user_id, TOMBSTONE, content)])
+        await self._writer.write(
+            room_id, [_state(user_id, TOMBSTONE, content)], check=lambda state: _check_same(state, before)
+        )
         await self._move_directory(old, new.room_id, user_id)
         await self._restrict(old, user_id)
         return new.room_id
@@ -132,6 +137,13 @@ def _check_may_upgrade(old: Room, user_id: str) -> None:
     levels = power_levels(old)
     if levels.power_level_of(user_id) < levels.required_power_for(TOMBSTONE, is_state=True):
         raise Forbidden("You may not upgrade this room: you have no power to send m.room.tombstone")
+
+
+def _check_same(state: Mapping[StateKey, Pdu], before: str | None) -> None:
+    """Of two upgrades at the same time one is done."""
+    tombstone = state.get((TOMBSTONE, ""))
+    if (tombstone.event_id if tombstone else None) != before:
+        raise Forbidden("The room has just been upgraded by somebody else")
 
 
 def _state(sender: str, event_type: str, content: dict[str, Any]) -> Draft:
