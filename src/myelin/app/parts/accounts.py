@@ -23,6 +23,7 @@ from myelin.api.client import (
     wellknown,
     whoami,
 )
+from myelin.api.server import openid as server_openid
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
 from myelin.http.kernel import Authenticator
@@ -72,6 +73,7 @@ ENDPOINTS = tuple(
         versions,
         wellknown,
         whoami,
+        server_openid,
     )
 )
 

@@ -44,12 +44,14 @@ class PasswordStage:
         self._credentials = credentials
 
     async def check(self, auth: Mapping[str, Any], user_id: str, address: str) -> str:  # noqa: ARG002  (a Stage)
-        """The user's ID. The identifier, where one is given, must be the user's own."""
+        """The user's ID. Raises Forbidden for an identifier that is not the user's own: nobody else can confirm."""
         password = auth.get("password")
         if not isinstance(password, str):
             raise MissingParam("auth.password is missing")
         named = self._credentials.user_id_of(auth) if "identifier" in auth or "user" in auth else user_id
-        if named != user_id or await self._credentials.check(user_id, password) is None:
+        if named != user_id:
+            raise Forbidden("The authentication is that of another user")
+        if await self._credentials.check(user_id, password) is None:
             raise StageFailed("The user name or password is wrong")
         return user_id
 
