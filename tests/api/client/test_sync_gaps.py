@@ -84,3 +84,17 @@ async def test_the_presence_of_who_shares_a_room_from_now_on_is_told_both_ways(s
         assert other.user_id in [e["sender"] for e in answer["presence"]["events"]]
         again = await client.get("sync", since=answer["next_batch"])
         assert other.user_id not in [e["sender"] for e in again.get("presence", {}).get("events", [])]
+
+
+async def test_events_come_as_servers_exchange_them_where_the_filter_asks_for_it(server: TestServer) -> None:
+    alice = await server.register("alice")
+    room_id = await alice.create_room()
+    event_id = await alice.send(room_id, "hello")
+    raw = await filter_of(alice, {"event_format": "federation", "room": {"timeline": {"limit": 1}}})
+    section = (await alice.get("sync", filter=raw))["rooms"]["join"][room_id]
+    (message,) = section["timeline"]["events"]
+    assert (message["event_id"], message["room_id"]) == (event_id, room_id)
+    assert {"auth_events", "prev_events", "depth", "hashes", "signatures"} <= message.keys()
+    assert all("prev_events" in event for event in section["state"]["events"])
+    client = (await alice.get("sync", filter=await filter_of(alice, {})))["rooms"]["join"][room_id]
+    assert "prev_events" not in client["timeline"]["events"][-1]

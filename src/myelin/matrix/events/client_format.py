@@ -35,6 +35,11 @@ def client_event_without_room_id(pdu: Pdu) -> dict[str, Any]:
     return event
 
 
+def federation_event(pdu: Pdu) -> dict[str, Any]:
+    """The event as servers exchange it, with its ID and room, for clients whose filter asks for that format."""
+    return {**pdu.raw, "event_id": pdu.event_id, "room_id": pdu.room_id}
+
+
 def stripped_state_event(pdu: Pdu) -> dict[str, Any]:
     """A state event for those who are not in the room: `sender`, `type`, `state_key` and `content` only."""
     return {"content": pdu.content, "sender": pdu.sender, "state_key": pdu.state_key, "type": pdu.type}

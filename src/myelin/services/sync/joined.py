@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from myelin.matrix.events.client_format import federation_event
 from myelin.matrix.filters import Filter
 from myelin.services.notifications.unread import Counts, Unread
 from myelin.services.receipts.receipts import MAIN, Receipts
@@ -22,6 +23,7 @@ from myelin.services.userdata.user_account_data import UserAccountData
 from myelin.telemetry.ambient import Clock
 
 DEFAULT_LIMIT = 10
+FEDERATION = "federation"
 STATE = "state"
 
 
@@ -102,10 +104,15 @@ class JoinedRooms:
     async def timeline(self, room: Room, reader: Reader, stretch: Stretch) -> dict[str, Any]:
         """The `timeline` of a section."""
         now = self._clock.now_ms()
-        bundles = await self._bundles.of(room, stretch.events, reader.user_id, device_id=reader.device_id)
-        events = [
-            render(e, now, device_id=reader.device_id, more=bundles.get(e.pdu.event_id, b"")) for e in stretch.events
-        ]
+        events: list[Any]
+        if reader.wanted.event_format == FEDERATION:
+            events = [federation_event(e.pdu) for e in stretch.events]
+        else:
+            bundles = await self._bundles.of(room, stretch.events, reader.user_id, device_id=reader.device_id)
+            events = [
+                render(e, now, device_id=reader.device_id, more=bundles.get(e.pdu.event_id, b""))
+                for e in stretch.events
+            ]
         return {
             "events": projected(events, reader.wanted),
             "limited": stretch.limited,
@@ -131,7 +138,8 @@ class JoinedRooms:
             if not wanted.include_redundant_members:
                 known = self._lazy.of(reader.user_id, reader.device_id, room.room_id, afresh=is_whole)
             state = without_members(state, keep, known)
-        return projected(await self._states.render(room, state, wanted), reader.wanted)
+        raw = reader.wanted.event_format == FEDERATION
+        return projected(await self._states.render(room, state, wanted, raw=raw), reader.wanted)
 
     async def _ephemeral(self, room: Room, reader: Reader, since: int | None) -> list[Any]:
         wanted = reader.wanted.room.ephemeral

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from myelin.matrix.events.client_format import client_event_without_room_id
+from myelin.matrix.events.client_format import client_event_without_room_id, federation_event
 from myelin.matrix.events.pdu import Pdu, StateKey, StateMap
 from myelin.matrix.filters import EventFilter
 from myelin.services.rooms.cache import Rooms
@@ -51,8 +51,8 @@ class States:
         told = {e.pdu.event_id for e in events}
         return {k: room.state[k] for k in keys if k in room.state and room.state[k] not in told}
 
-    async def render(self, room: Room, state: StateMap, wanted: EventFilter) -> list[Any]:
-        """Events as JSON to splice."""
+    async def render(self, room: Room, state: StateMap, wanted: EventFilter, *, raw: bool = False) -> list[Any]:
+        """Events as JSON to splice, or with `raw` as servers exchange them."""
         if not state:
             return []
         lacking = [event_id for event_id in state.values() if event_id not in room.pdus]
@@ -67,7 +67,7 @@ class States:
                 wanted.passes_all
                 or wanted.matches(event_type, pdu.sender, room.room_id, has_url=isinstance(pdu.content.get("url"), str))
             ):
-                fragments.append(_fragment(room, event_id, pdu))
+                fragments.append(federation_event(pdu) if raw else _fragment(room, event_id, pdu))
         return fragments
 
 
