@@ -1,6 +1,5 @@
 """Clients that follow rooms by long polls and remember in which order they were told what."""
 
-import asyncio
 import itertools
 import time
 from collections.abc import Sequence
@@ -59,14 +58,13 @@ class Observer:
         """The room's state as a client keeps it: from the timeline."""
         self.receipts: list[str] = []
         """Events that others have read."""
-        self.polls = 0
+        self.last_text = ""
 
     async def look(self, timeout_ms: int = POLL_MS) -> None:
         """One long poll."""
         since = f"&since={quote(self._since)}" if self._since else ""
         answer = await self._account.ok("GET", f"sync?timeout={timeout_ms}&filter={quote(FILTER)}{since}")
         self._since = answer["next_batch"]
-        self.polls += 1
         room = answer.get("rooms", {}).get("join", {}).get(self._room_id)
         if room is None:
             return
@@ -76,13 +74,14 @@ class Observer:
         for event in room["timeline"]["events"]:
             self.events.append(event["event_id"])
             self.seen_at[event["event_id"]] = time.monotonic()
+            self.last_text = event["content"].get("body", "")
             if "state_key" in event:
                 self.state[event["type"], event["state_key"]] = event["event_id"]
         for event in room.get("ephemeral", {}).get("events", []):
             if event["type"] == "m.receipt":
                 self.receipts += event["content"]
 
-    async def follow(self, until: asyncio.Future[str]) -> None:
-        """Poll until the event is seen whose ID `until` will say."""
-        while not until.done() or until.result() not in self.seen_at:
+    async def follow(self, last: str) -> None:
+        """Poll until a message with this text is seen."""
+        while self.last_text != last:
             await self.look()

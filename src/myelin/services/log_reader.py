@@ -1,6 +1,8 @@
 """The log read back from the database, for what another process wrote."""
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from myelin.bus.feed import Batch
 from myelin.bus.news import News, RoomEvents, RoomForgotten
@@ -15,7 +17,7 @@ from myelin.store.events import EventStore
 from myelin.store.rooms import RoomStore
 from myelin.store.state import StateStore
 
-ReadKind = Callable[[Database, int, int], Awaitable[Iterable[tuple[int, News]]]]
+ReadKind = Callable[[Database, int, int], Coroutine[Any, Any, Iterable[tuple[int, News]]]]
 
 
 async def read_room_events(database: Database, first: int, last: int) -> list[tuple[int, News]]:
@@ -73,7 +75,5 @@ class LogReader:
 
     async def read(self, first: int, last: int) -> Batch:
         """The news from `first` to `last`, both included, in order."""
-        news: list[tuple[int, News]] = []
-        for read in READERS:
-            news.extend(await read(self._database, first, last))
-        return sorted(news, key=lambda item: item[0])
+        found = await asyncio.gather(*(read(self._database, first, last) for read in READERS))
+        return sorted((item for news in found for item in news), key=lambda item: item[0])
