@@ -5,7 +5,7 @@ import msgspec
 from myelin.http.endpoint import Endpoints
 from myelin.http.requester import Requester
 from myelin.services.rooms.create import RoomCreation
-from myelin.services.rooms.founding import NewRoom
+from myelin.services.rooms.new_room import NewRoom
 
 endpoints = Endpoints(group="rooms")
 

@@ -40,8 +40,9 @@ from myelin.services.membership.ports import RoomMoves
 from myelin.services.membership.replaced_rooms import ReplacedRooms, SettingsMove
 from myelin.services.membership.upgrading import Upgrading
 from myelin.services.rooms.addresses import RoomAddresses
-from myelin.services.rooms.aliases import CANONICAL_ALIAS, CanonicalAliasCheck, RoomAliases
+from myelin.services.rooms.aliases import RoomAliases
 from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.canonical_alias import CANONICAL_ALIAS, CanonicalAliasCheck
 from myelin.services.rooms.create import RoomCreation
 from myelin.services.rooms.hierarchy import Hierarchy
 from myelin.services.rooms.invite_permission import InvitePermission

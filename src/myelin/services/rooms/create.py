@@ -16,8 +16,9 @@ from myelin.matrix.identifiers import is_user_id
 from myelin.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from myelin.services.directory.aliases import Aliases
 from myelin.services.rooms.building import EVENT_ID_ALPHABET
-from myelin.services.rooms.founding import ENCRYPTION, Founding, NewRoom
+from myelin.services.rooms.founding import ENCRYPTION, Founding
 from myelin.services.rooms.invite_permission import InvitePermission
+from myelin.services.rooms.new_room import NewRoom
 from myelin.services.rooms.ports import MemberNames, RemoteRoomSources
 from myelin.services.rooms.writer import Beside, RoomWriter
 from myelin.store.directory import claim_alias, publish_room

@@ -1,17 +1,15 @@
 """The first events of a room, in the order of the spec (client-server API, `POST /createRoom`)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
-
-import msgspec
+from typing import Any
 
 from myelin.matrix.errors import BadJson
 from myelin.matrix.identifiers import is_user_id
 from myelin.matrix.room_versions import RoomVersion
 from myelin.services.rooms.building import Draft
+from myelin.services.rooms.new_room import NewRoom
 from myelin.services.rooms.room import MEMBER
 
-Preset = Literal["private_chat", "public_chat", "trusted_private_chat"]
 ENCRYPTION = "m.room.encryption"
 MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}
 
@@ -30,36 +28,6 @@ PRESETS: Mapping[str, Mapping[str, dict[str, Any]]] = {
         "m.room.guest_access": {"guest_access": "forbidden"},
     },
 }
-
-
-class InitialState(msgspec.Struct, frozen=True):
-    """A state event that a client wants in its new room."""
-
-    type: str
-    content: dict[str, Any]
-    state_key: str = ""
-
-
-class NewRoom(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client wants its new room to be; see `POST /createRoom`."""
-
-    visibility: Literal["public", "private"] | None = None
-    room_alias_name: str | None = None
-    name: str | None = None
-    topic: str | None = None
-    invite: tuple[str, ...] | None = None
-    invite_3pid: tuple[dict[str, Any], ...] | None = None
-    room_version: str | None = None
-    creation_content: dict[str, Any] | None = None
-    initial_state: tuple[InitialState, ...] | None = None
-    preset: Preset | None = None
-    is_direct: bool | None = None
-    power_level_content_override: dict[str, Any] | None = None
-
-    @property
-    def chosen_preset(self) -> Preset:
-        """The preset, by the visibility if none is named."""
-        return self.preset or ("public_chat" if self.visibility == "public" else "private_chat")
 
 
 class Founding:

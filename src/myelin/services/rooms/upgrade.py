@@ -9,9 +9,9 @@ from myelin.db.connection import Database
 from myelin.matrix.errors import Forbidden, MatrixError
 from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.services.directory.aliases import Aliases
-from myelin.services.rooms.aliases import CANONICAL_ALIAS
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.canonical_alias import CANONICAL_ALIAS
 from myelin.services.rooms.create import new_room_id, supported_version
 from myelin.services.rooms.founding import additional_creators
 from myelin.services.rooms.members import POWER_LEVELS, content_of, power_levels
