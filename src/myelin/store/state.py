@@ -167,6 +167,13 @@ class StateStore(Store):
         """Users who were joined to one of the rooms at `after`, and whose membership changed up to `until`."""
 
     @query(
+        "SELECT DISTINCT state_key FROM state WHERE room_id IN :room_ids AND type = 'm.room.member' "
+        "AND membership = 'join' AND from_pos > :after AND from_pos <= :until AND to_pos > :until"
+    )
+    async def joins_begun(self, room_ids: list[str], after: int, until: int) -> list[str]:
+        """Users who are joined to one of the rooms at `until` by a membership that is newer than `after`."""
+
+    @query(
         "SELECT s.room_id, s.from_pos, e.json FROM state AS s JOIN events AS e ON e.event_id = s.event_id "
         "WHERE s.room_id IN :room_ids AND s.type = 'm.room.history_visibility' AND s.state_key = '' ORDER BY s.from_pos"
     )

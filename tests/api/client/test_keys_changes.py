@@ -55,6 +55,24 @@ async def test_who_shares_no_room_any_more_has_left(server_on_each: TestServer) 
     assert await alice.get("keys/changes", from_=bob_left, to=end) == {"changed": [], "left": [carol.user_id]}
 
 
+async def test_who_is_met_in_a_room_has_keys_to_fetch(server_on_each: TestServer) -> None:
+    server = server_on_each
+    alice, bob, carol = [await server.register(name) for name in ("alice", "bob", "carol")]
+    room_id = await alice.create_room(preset="public_chat")
+    hers = await bob.create_room(preset="public_chat")
+    _, start = await sync(alice)
+    await carol.post(f"join/{room_id}")
+    _, met_carol = await sync(alice, start)
+    assert await alice.get("keys/changes", from_=start, to=met_carol) == {"changed": [carol.user_id], "left": []}
+    await carol.put(f"profile/{carol.user_id}/displayname", {"displayname": "Carol"})
+    await alice.post(f"join/{hers}")
+    _, end = await sync(alice, met_carol)
+    assert await alice.get("keys/changes", from_=met_carol, to=end) == {"changed": [bob.user_id], "left": []}
+    await carol.post(f"rooms/{room_id}/leave")
+    _, gone = await sync(alice, end)
+    assert (await alice.get("keys/changes", from_=start, to=gone))["changed"] == [bob.user_id]
+
+
 async def test_tokens_must_be_ours(server: TestServer) -> None:
     alice = await server.register("alice")
     (await alice("GET", "keys/changes")).error(400, "M_MISSING_PARAM")

@@ -31,6 +31,10 @@ class SharedRooms(Protocol):
         """Users who shared a room at one position of the log and share none any more at another."""
         ...
 
+    async def users_newly_sharing(self, user_id: str, since: int, to: int) -> Set[str]:
+        """Users who began to share a room between two positions of the log."""
+        ...
+
 
 class SyncTokens(Protocol):
     """Understands the tokens that `/sync` hands out."""

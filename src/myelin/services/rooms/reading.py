@@ -63,6 +63,20 @@ class RoomReading:
         gone.update(await self._state.joins_ended(sorted(before), since, to))
         return gone - await self.users_sharing_rooms(user_id) - {user_id} if gone else gone
 
+    async def users_newly_sharing(self, user_id: str, since: int, to: int) -> Set[str]:
+        """Users who came into a room of the user's between two positions of the log, or into whose room the user came.
+
+        Who shared a room before is left out unless they were met in another.
+        """
+        before, after = await self._joined(user_id, since), await self._joined(user_id, to)
+        stayed = sorted(before & after)
+        met = set(await self._state.joins_begun(stayed, since, to)).difference(
+            await self._state.joins_ended(stayed, since, to)
+        )
+        for room_id in after - before:
+            met.update(m.user_id for m in await self._state.members_at(room_id, to) if m.membership == "join")
+        return met - {user_id}
+
     async def _joined(self, user_id: str, position: int) -> set[str]:
         return {m.room_id for m in await self._state.memberships_at(user_id, position) if m.membership == "join"}
 
