@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conformance.baseline import BASELINE, fallen, merged, read_baseline, read_not_applicable, write_baseline
-from conformance.sytest_results import Test, read_results, tally
+from conformance.sytest_results import Case, read_results, tally
 
 HERE = Path(__file__).parent
 ROOM_VERSION = "10"
@@ -83,7 +83,7 @@ def _run(source: Path, work: Path, files: Sequence[str]) -> None:
         subprocess.run(command, cwd=source, env=_environment(), stdout=tap, stderr=log, check=False)
 
 
-def _print_failures(results: dict[Test, str]) -> None:
+def _print_failures(results: dict[Case, str]) -> None:
     excused = read_not_applicable()
     for test, status in results.items():
         if status == "fail" and test not in excused:

@@ -12,21 +12,21 @@ _RESULT = re.compile(r"^(ok|not ok) (\d+) (.*?)(?: # (skip|TODO)\b.*)?$", re.IGN
 _NAME_LIMIT = 200
 
 
-class Test(NamedTuple):
+class Case(NamedTuple):
     """A test, named as SyTest names it."""
 
     file: str
     name: str
 
 
-def read_results(tap: Path, log: Path) -> dict[Test, str]:
+def read_results(tap: Path, log: Path) -> dict[Case, str]:
     """`pass`, `fail`, `xfail` or `skip` of each test, from the TAP output and the log that tells their files."""
     files = _files_by_number(log.read_text(errors="replace").splitlines())
-    results: dict[Test, str] = {}
+    results: dict[Case, str] = {}
     for line in tap.read_text(errors="replace").splitlines():
         if match := _RESULT.match(line):
             outcome, number, name, tag = match.groups()
-            test = Test(files.get(int(number), "?"), name[:_NAME_LIMIT])
+            test = Case(files.get(int(number), "?"), name[:_NAME_LIMIT])
             results[test] = _status(outcome == "ok", (tag or "").lower())
     return results
 
@@ -50,7 +50,7 @@ def _status(is_ok: bool, tag: str) -> str:
     return "xfail" if tag else "fail"
 
 
-def tally(results: Mapping[Test, str]) -> str:
+def tally(results: Mapping[Case, str]) -> str:
     """How many passed, failed and were skipped, by folder."""
     counts: dict[str, Counter[str]] = {}
     for test, status in results.items():

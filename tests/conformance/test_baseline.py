@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from conformance.baseline import BASELINE, fallen, merged, read_baseline, read_not_applicable, write_baseline
-from conformance.sytest_results import Test, read_results, tally
+from conformance.sytest_results import Case, read_results, tally
 
 LOG = """tests/12login/01.pl:
     Test 1 Can log in... OK
@@ -21,10 +21,10 @@ not ok 4 Never worked # TODO expected fail
 1..4
 """
 RESULTS = {
-    Test("tests/12login/01.pl", "Can log in"): "pass",
-    Test("tests/12login/01.pl", "Cannot log in"): "fail",
-    Test("tests/13logout.pl", "Can log out"): "skip",
-    Test("tests/13logout.pl", "Never worked"): "xfail",
+    Case("tests/12login/01.pl", "Can log in"): "pass",
+    Case("tests/12login/01.pl", "Cannot log in"): "fail",
+    Case("tests/13logout.pl", "Can log out"): "skip",
+    Case("tests/13logout.pl", "Never worked"): "xfail",
 }
 
 
@@ -42,7 +42,7 @@ def test_a_baseline_is_read_as_it_was_written(tmp_path: Path):
 
 
 def test_only_tests_that_passed_and_were_run_can_fall():
-    a, b, c = Test("one", "a"), Test("one", "b"), Test("two", "c")
+    a, b, c = Case("one", "a"), Case("one", "b"), Case("two", "c")
     before = {a: "pass", b: "fail", c: "pass"}
     assert fallen(before, {a: "fail", b: "pass"}, ["one"]) == [a]
     assert fallen(before, {b: "fail"}, ["one"]) == [a]
