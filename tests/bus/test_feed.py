@@ -30,6 +30,9 @@ class Log:
             raise OSError("no database")
         return [(p, self.committed[p]) for p in sorted(self.committed) if first <= p <= last]
 
+    async def position(self) -> int:
+        return max(self.committed, default=0)
+
     def commit(self, first: int, last: int) -> list[tuple[int, News]]:
         batch = [(p, about(p)) for p in range(first, last + 1)]
         self.committed.update(batch)
@@ -53,7 +56,7 @@ def log() -> Log:
 
 @pytest.fixture
 def feed(log: Log) -> Feed:
-    return Feed(10, log.read)
+    return Feed(10, log.read, log.position)
 
 
 async def test_what_follows_is_told_at_once(log: Log, feed: Feed) -> None:
@@ -118,6 +121,19 @@ async def test_what_was_seen_in_the_database_is_read(log: Log, feed: Feed) -> No
     feed.seen(14)
     await feed.caught_up()
     assert len(log.reads) == read
+
+
+async def test_what_somebody_claims_is_reached_as_far_as_it_is_true(log: Log, feed: Feed) -> None:
+    told = Told(feed)
+    await feed.reach(10**18)
+    assert feed.position == 10
+    log.commit(11, 14)
+    await feed.reach(12)
+    assert told.positions == [11, 12]
+    await feed.reach(10**18)
+    await feed.reach(3)
+    assert told.positions == [11, 12, 13, 14]
+    assert feed.position == 14
 
 
 async def test_a_batch_that_was_seen_before_it_is_announced_is_not_told_twice(log: Log, feed: Feed) -> None:

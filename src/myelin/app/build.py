@@ -98,7 +98,8 @@ async def lay_ground(config: Config, clock: Clock, randomness: Randomness) -> Gr
     try:
         await migrate(database, MIGRATIONS)
         await _check_server_name(database, config.server.name)
-        feed = Feed(await LogStore(database).position(), LogReader(database).read)
+        log = LogStore(database)
+        feed = Feed(await log.position(), LogReader(database).read, log.position)
     except BaseException:
         await database.close()
         raise

@@ -21,14 +21,18 @@ Batch = Sequence[tuple[int, News]]
 ReadLog = Callable[[int, int], Awaitable[Batch]]
 """The news from one position to another, both included, read from the database."""
 
+ReadPosition = Callable[[], Awaitable[int]]
+"""The last position that anybody committed, read from the database."""
+
 
 class Feed:
     """Tells subscribers of changes, each exactly once, in order."""
 
-    def __init__(self, position: int, read_log: ReadLog) -> None:
+    def __init__(self, position: int, read_log: ReadLog, read_position: ReadPosition) -> None:
         self.position = position
         """Everything up to here has been told."""
         self._read_log = read_log
+        self._read_position = read_position
         self._subscribers: dict[type, list[Callable[[int, Any], None]]] = defaultdict(list)
         self._after: list[Callable[[int], None]] = []
         self._held: list[tuple[int, int, Batch]] = []
@@ -59,8 +63,17 @@ class Feed:
         self._hear(self.position, news)
         self._end_batch()
 
+    async def reach(self, position: int) -> None:
+        """Wait until all up to a position has been told that somebody from outside claims the log has.
+
+        The claim is not believed: where the log is not that far, it goes as far as the log.
+        """
+        if position > self.position:
+            self.seen(min(position, await self._read_position()))
+            await self.caught_up()
+
     def seen(self, position: int) -> None:
-        """Somebody saw that the log has reached a position: read what is missing."""
+        """The log in the database has reached a position: read what is missing."""
         if position > self.position:
             self._held.append((position + 1, position, ()))
             self._fill()

@@ -79,14 +79,17 @@ class EventStream:
         start = self._now() if since is None else since
         if start.position > self._feed.position:
             # The token comes from a process that has heard more than this one.
-            self._feed.seen(start.position)
-            await self._feed.caught_up()
+            await self._feed.reach(start.position)
+            start = start._replace(position=min(start.position, self._feed.position))
         deadline = self._clock.monotonic() + min(timeout_ms, self._max_timeout_ms) / 1000
         while True:
+            told = self._waiting.told
             end = self._now()
             chunk = await self._between(requester, start, end, room_id)
             left = deadline - self._clock.monotonic()
-            if chunk or left <= 0 or not await self._waiting.news(requester.user_id, left, peeking=room_id):
+            if chunk or left <= 0:
+                return Page(start, end, chunk)
+            if told == self._waiting.told and not await self._waiting.news(requester.user_id, left, peeking=room_id):
                 return Page(start, end, chunk)
 
     def _now(self) -> SyncToken:

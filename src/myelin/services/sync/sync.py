@@ -83,11 +83,13 @@ class Sync:
             await self._to_device.delete_through(request.user_id, request.device_id, since.position)
         deadline = self._clock.monotonic() + min(request.timeout_ms, self._max_timeout_ms) / 1000
         while True:
+            told = self._waiting.told
             answer, is_news = await self._build(request)
             left = deadline - self._clock.monotonic()
             if is_news or since is None or request.full_state or left <= 0:
                 return orjson.dumps(answer)
-            if not await self._waiting.news(request.user_id, left):
+            # What was told while the answer was built woke nobody who waits only now: look again.
+            if told == self._waiting.told and not await self._waiting.news(request.user_id, left):
                 return orjson.dumps(answer)
 
     async def _build(self, request: SyncRequest) -> tuple[dict[str, Any], bool]:
@@ -125,13 +127,12 @@ class Sync:
         since = request.since
         if since is not None and since.position > self._feed.position:
             # The token comes from a process that has heard more than this one.
-            self._feed.seen(since.position)
-            await self._feed.caught_up()
+            await self._feed.reach(since.position)
         return Reader(
             user_id=request.user_id,
             device_id=request.device_id,
             wanted=request.wanted,
-            since=None if since is None else since.position,
+            since=None if since is None else min(since.position, self._feed.position),
             typing_since=0 if since is None else since.typing,
             until=self._feed.position,
             full_state=request.full_state,

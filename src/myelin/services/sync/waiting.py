@@ -30,6 +30,8 @@ class Waiting:
         """Who waits for which room without being in it."""
         self._to_wake: set[str] = set()
         self._lookups: set[asyncio.Task[None]] = set()
+        self.told = 0
+        """How often there was anything new, for anybody."""
         feed.subscribe(RoomEvents, self._room_events)
         feed.subscribe(AccountDataChanged, lambda _, news: self._to_wake.add(news.user_id))
         feed.subscribe(KeyCountsChanged, lambda _, news: self._to_wake.add(news.user_id))
@@ -121,6 +123,7 @@ class Waiting:
             self._wake_room(room_id)
 
     def _wake(self, _position: int) -> None:
+        self.told += 1
         for user_id in self._to_wake & self._waiting:
             self.wake(user_id)
         self._to_wake.clear()
