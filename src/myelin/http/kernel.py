@@ -9,10 +9,11 @@ from aiohttp import web
 from myelin.http.arguments import Call, bind
 from myelin.http.endpoint import Auth, Endpoint
 from myelin.http.errors import error_response, from_core
+from myelin.http.json_answer import Answer, JsonAnswer
 from myelin.http.rate_limits import RateLimiter
 from myelin.http.request import Network, Request
 from myelin.http.requester import Requester
-from myelin.http.response import json_response, options_response
+from myelin.http.response import encode, json_response, options_response
 from myelin.http.routing import Router
 from myelin.matrix.errors import CoreError, Forbidden, MatrixError, MissingToken, Unrecognized
 
@@ -75,7 +76,7 @@ class Kernel:
             for path in (endpoint.path, *endpoint.also):
                 self._router.add(endpoint.method, path, target)
 
-    async def handle(self, raw: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, raw: web.BaseRequest) -> Answer:
         """Answer one request; never raises but for cancellation."""
         mark = self._observer.started()
         request = Request(raw, max_body=self._max_body, trusted_proxies=self._trusted_proxies)
@@ -114,13 +115,13 @@ class Kernel:
             raise Unrecognized("The endpoint does not take this method", status=405)
         return target, values
 
-    async def _answer(self, target: _Target, request: Request, values: list[str]) -> web.StreamResponse:
+    async def _answer(self, target: _Target, request: Request, values: list[str]) -> Answer:
         endpoint = target.endpoint
         requester = None if endpoint.auth is Auth.NONE else await self._requester(endpoint, request)
         if endpoint.limit is not None and (requester is None or requester.appservice_id is None):
             self._limiter.take(endpoint.limit, requester.user_id if requester else request.client_address)
         result = await target.call(request, requester, values)
-        return result if isinstance(result, web.StreamResponse) else json_response(result)
+        return result if isinstance(result, web.StreamResponse) else JsonAnswer(encode(result))
 
     async def _requester(self, endpoint: Endpoint, request: Request) -> Requester | None:
         authenticator = self._authenticators.get(endpoint.auth) or self._authenticators[Auth.USER]

@@ -1,17 +1,21 @@
 """Listening sockets: aiohttp's low-level server with our own routing."""
 
 import ssl
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, cast
 
 from aiohttp import web
 
+from myelin.http.json_answer import Answer
+
 BACKLOG = 1024
+_AiohttpHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Handler(Protocol):
     """Answers requests."""
 
-    async def handle(self, raw: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, raw: web.BaseRequest) -> Answer:
         """Answer one request."""
         ...
 
@@ -20,7 +24,9 @@ class Listener:
     """The public addresses of this process."""
 
     def __init__(self, handler: Handler, *, keepalive_s: float, shutdown_s: float) -> None:
-        self._server = web.Server(handler.handle, keepalive_timeout=keepalive_s, access_log=None)
+        self._server = web.Server(
+            cast("_AiohttpHandler", handler.handle), keepalive_timeout=keepalive_s, access_log=None
+        )
         self._runner = web.ServerRunner(self._server, shutdown_timeout=shutdown_s)
         self._sites: list[web.TCPSite] = []
 

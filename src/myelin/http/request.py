@@ -45,8 +45,20 @@ class Request:
     def query(self) -> dict[str, str]:
         """Query parameters; of a repeated one the last."""
         if self._query is None:
-            self._query = dict(self.query_list()) if self._raw_query else {}
+            self._query = self._parse() if self._raw_query else {}
         return self._query
+
+    def _parse(self) -> dict[str, str]:
+        """Like `query_list`, and several times faster on a query without any encoding, as most are."""
+        raw = self._raw_query
+        if "%" in raw or "+" in raw or raw.count("&") >= MAX_QUERY_FIELDS:
+            return dict(self.query_list())
+        query: dict[str, str] = {}
+        for field in raw.split("&"):
+            if field:
+                name, _, value = field.partition("=")
+                query[name] = value
+        return query
 
     def query_list(self) -> list[tuple[str, str]]:
         """Query parameters in order, repeated ones included."""

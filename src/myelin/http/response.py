@@ -14,7 +14,7 @@ CORS_HEADERS = {
     istr("Access-Control-Allow-Headers"): "X-Requested-With, Content-Type, Authorization",
     istr("Access-Control-Expose-Headers"): "Retry-After, ETag",
 }
-_JSON_HEADERS = {_CONTENT_TYPE: "application/json", **CORS_HEADERS}
+JSON_HEADERS = CIMultiDict({_CONTENT_TYPE: "application/json", **CORS_HEADERS})
 
 Response = web.StreamResponse
 """What an endpoint returns that does not answer with JSON."""
@@ -44,7 +44,7 @@ def encode(value: Any) -> bytes:
 
 def json_response(value: Any, status: int = 200) -> web.Response:
     """A JSON answer."""
-    return web.Response(body=encode(value), status=status, headers=CIMultiDict(_JSON_HEADERS))
+    return web.Response(body=encode(value), status=status, headers=JSON_HEADERS.copy())
 
 
 def options_response() -> web.Response:
