@@ -70,6 +70,14 @@ def put_password_hash(user_id: str, password_hash: str) -> Statement:
 
 
 @statement(
+    "UPDATE users SET kind = 'user', password_hash = :password_hash"
+    " WHERE user_id = :user_id AND kind = 'guest' AND is_deactivated = 0"
+)
+def upgrade_guest(user_id: str, password_hash: str) -> Statement:
+    """A guest gets a password, and is a guest no more."""
+
+
+@statement(
     "UPDATE users SET is_deactivated = 1, password_hash = NULL,"
     " is_erased = CASE WHEN :is_erased = 1 THEN 1 ELSE is_erased END WHERE user_id = :user_id"
 )

@@ -155,6 +155,44 @@ async def test_guests_are_refused_unless_wanted(tmp_path: Path, server: TestServ
         (await guest("POST", "account/password", {"new_password": "x"})).error(403, "M_GUEST_ACCESS_FORBIDDEN")
 
 
+async def test_a_guest_registers_under_the_name_they_have(tmp_path: Path, database_url: str) -> None:
+    config = make_config(tmp_path, database_url, registration=Registration(mode="open", guests=True))
+    async with running_server(config) as server:
+        made = (await server.anonymous("POST", "register", {}, kind="guest")).ok()
+        name = made["user_id"][1:].partition(":")[0]
+        guest = Client(server.session, server.base, made["access_token"], made["user_id"])
+        await server.register("alice")
+        body = {"password": "correct horse", "guest_access_token": guest.token, "auth": DUMMY}
+        (await server.anonymous("POST", "register", body)).error(400, "M_MISSING_PARAM")
+        (await server.anonymous("POST", "register", {**body, "username": "alice"})).error(403, "M_FORBIDDEN")
+        wrong = {**body, "username": name, "guest_access_token": "x"}
+        (await server.anonymous("POST", "register", wrong)).error(403, "M_FORBIDDEN")
+        upgraded = (await server.anonymous("POST", "register", {**body, "username": name})).ok()
+        assert upgraded["user_id"] == guest.user_id
+        for token in (upgraded["access_token"], guest.token):
+            client = Client(server.session, server.base, token, guest.user_id)
+            assert "is_guest" not in await client.get("account/whoami")
+        await server.login(name)
+        (await server.anonymous("POST", "register", {**body, "username": name})).error(403, "M_FORBIDDEN")
+
+
+async def test_a_guest_needs_a_token_to_register_where_others_do(tmp_path: Path) -> None:
+    config = make_config(tmp_path, registration=Registration(mode="token", guests=True))
+    async with running_server(config) as server:
+        await server.app.services[RegistrationTokens].create("ticket", uses_allowed=1)
+        for index, expected in enumerate((200, 401)):
+            made = (await server.anonymous("POST", "register", {}, kind="guest")).ok()
+            body = {
+                "username": made["user_id"][1:].partition(":")[0],
+                "password": "correct horse",
+                "guest_access_token": made["access_token"],
+            }
+            (await server.anonymous("POST", "register", {**body, "auth": DUMMY})).error(400, "M_UNRECOGNIZED")
+            auth = {"type": "m.login.registration_token", "token": "ticket"}
+            answer = await server.anonymous("POST", "register", {**body, "auth": auth})
+            assert answer.status == expected, index
+
+
 async def test_a_registration_token_is_good_for_as_many_accounts_as_it_says(tmp_path: Path, database_url: str) -> None:
     config = make_config(tmp_path, database_url, registration=Registration(mode="token"))
     clock = HeldClock()

@@ -7,7 +7,8 @@ import msgspec
 from myelin.api.client.bodies import read
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
-from myelin.matrix.errors import InvalidParam
+from myelin.matrix.errors import InvalidParam, MissingParam
+from myelin.services.accounts.guest_upgrade import GuestUpgrade
 from myelin.services.accounts.registration import RegistrationService
 from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
 from myelin.services.accounts.sessions import NewDevice, SignedIn
@@ -24,6 +25,7 @@ class RegisterBody(msgspec.Struct, frozen=True):
     device_id: str | None = None
     initial_device_display_name: str | None = None
     inhibit_login: bool = False
+    guest_access_token: str | None = None
     refresh_token: bool = False
 
     def device(self) -> NewDevice | None:
@@ -67,6 +69,7 @@ async def register(
     request: Request,
     registration: RegistrationService,
     uia: InteractiveAuth,
+    upgrades: GuestUpgrade,
     query: RegisterQuery,
     body: dict[str, Any],
 ) -> Registered:
@@ -78,7 +81,10 @@ async def register(
     if query.kind != "user":
         raise InvalidParam("kind must be user or guest")
     flows = registration.flows()
-    await registration.check_name(read(RegisterBody, body).username)
+    asked = read(RegisterBody, body)
+    if asked.guest_access_token is not None:
+        return await _upgrade_guest(request, registration, upgrades, uia, body)
+    await registration.check_name(asked.username)
     passed = await uia.check(Operation("POST", "/register", address), body, flows)
     wanted = read(RegisterBody, passed.body)
     user_id = await registration.check_name(wanted.username)
@@ -95,6 +101,26 @@ async def check_username_availability(registration: RegistrationService, query: 
     registration.check_open()
     await registration.check_available(query.username)
     return Available()
+
+
+async def _upgrade_guest(
+    request: Request,
+    registration: RegistrationService,
+    upgrades: GuestUpgrade,
+    uia: InteractiveAuth,
+    body: dict[str, Any],
+) -> Registered:
+    """The guest who has the token registers under the name they have; it must be repeated in the last request."""
+    wanted = read(RegisterBody, body)
+    if wanted.username is None:
+        raise MissingParam("A guest who registers names themselves: username is missing")
+    user_id = registration.user_id_of(wanted.username)
+    await upgrades.check(user_id, wanted.guest_access_token or "")
+    passed = await uia.check(Operation("POST", "/register", request.client_address), body, registration.flows())
+    if TOKEN_STAGE in passed.results:
+        await registration.use_token(passed.results[TOKEN_STAGE])
+    made = await upgrades.upgrade(user_id, wanted.password, wanted.device())
+    return _registered(made) if made is not None else Registered(user_id, _server(user_id))
 
 
 def _registered(made: SignedIn) -> Registered:

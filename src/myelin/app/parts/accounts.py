@@ -33,6 +33,7 @@ from myelin.services.accounts.cleanup import ExpiryCleanup
 from myelin.services.accounts.credentials import Credentials
 from myelin.services.accounts.discovery import Discovery
 from myelin.services.accounts.filters import FilterService
+from myelin.services.accounts.guest_upgrade import GuestUpgrade
 from myelin.services.accounts.last_seen import LastSeen
 from myelin.services.accounts.login import LoginService
 from myelin.services.accounts.openid import OpenIdService
@@ -146,6 +147,7 @@ def _add_accounts(ground: Ground, made: dict[type, Any]) -> None:
     config, database, committer, clock = ground.config, ground.database, ground.committer, ground.clock
     devices = DeviceService(database, committer, made[LastSeen], made[DeviceRemovals], made[DeviceRenames])
     made[DeviceService] = devices
+    made[GuestUpgrade] = GuestUpgrade(database, committer, made[SessionService], made[PasswordService])
     made[AccountService] = AccountService(
         database, committer, made[PasswordService], devices, made[DeactivationListeners], ground.server_name
     )

@@ -152,6 +152,11 @@ class RegistrationService:
                 return None
             return await self._sessions.begin_first(transaction, account.user_id, device)
 
+    async def use_token(self, token: str) -> None:
+        """Count a registration with a token that is made elsewhere. Raises Forbidden for a token used up."""
+        async with self._database.transaction() as transaction:
+            await self._use(RegistrationTokenStore(transaction), token)
+
     async def _use(self, tokens: RegistrationTokenStore, token: str) -> None:
         if not await tokens.use_token(token, self._clock.now_ms()):
             raise Forbidden("The registration token is used up or has expired")
