@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from myelin.app.build import build
 from myelin.app.run import Running
@@ -17,6 +18,7 @@ from myelin.config.sections.rate_limits import RateLimits
 from myelin.config.sections.serving import Server
 from myelin.config.sections.storage import Database
 from myelin.telemetry.ambient import Clock
+from spec_schema import check_answer
 
 SERVER_NAME = "hs1"
 KEY_LINE = "ed25519 a_test Bz3iD4Fm8cHLO0fNq5FkG1o2fW0F4mC0yAqV3HkY2bE"
@@ -42,7 +44,7 @@ class Answer(msgspec.Struct):
 
 
 class Client:
-    """Requests with one access token, or none."""
+    """Requests with one access token, or none; an answer that is not as the spec says fails the test."""
 
     def __init__(
         self, session: aiohttp.ClientSession, base: str, token: str = "", user_id: str = "", device_id: str = ""
@@ -61,9 +63,7 @@ class Client:
         data = body if isinstance(body, bytes) else None if body is None else msgspec.json.encode(body)
         if data is not None and "Content-Type" not in headers:
             headers["Content-Type"] = "application/json"
-        # encoded=True: tests write their paths percent-encoded where it matters
-        from yarl import URL
-
+        # Tests write their paths percent-encoded where it matters.
         target = URL(url, encoded=True)
         if query:
             target = target.update_query(
@@ -71,6 +71,7 @@ class Client:
             )
         async with self._session.request(method, target, data=data, headers=headers) as response:
             raw = await response.read()
+            check_answer(method, target.raw_path, response.status, response.content_type, raw)
             is_json = response.content_type == "application/json"
             return Answer(response.status, msgspec.json.decode(raw) if is_json and raw else None, response.headers, raw)
 

@@ -2,13 +2,8 @@
 
 import asyncio
 
-import pytest
-
 from inprocess import TestServer
 from myelin.services.userdata.limits import MAX_ACCOUNT_DATA_BYTES, MAX_TAG_BYTES, MAX_TAGS, MAX_TYPE_BYTES
-from spec_schema import valid_answers
-
-pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
 
 ROOM = "!room:hs1"
 

@@ -1,13 +1,8 @@
 """Cross-signing keys and signatures."""
 
-import pytest
-
 from inprocess import Client, TestServer
 from myelin.services.e2ee.device_lists import DeviceLists
 from olm_keys import CrossSigningKeys, Ed25519, OlmDevice
-from spec_schema import valid_answers
-
-pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
 
 UPLOAD = "keys/device_signing/upload"
 PASSWORD = {

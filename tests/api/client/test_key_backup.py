@@ -6,9 +6,6 @@ import pytest
 
 from inprocess import Client, TestServer
 from myelin.services.e2ee.limits import MAX_BACKUP_AUTH_DATA_BYTES, MAX_SESSION_DATA_BYTES, MAX_SESSION_ID_BYTES
-from spec_schema import valid_answers
-
-pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
 
 ALGORITHM = "m.megolm_backup.v1.curve25519-aes-sha2"
 ROOM, OTHER_ROOM = "!room:hs1", "!other:hs1"

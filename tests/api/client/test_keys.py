@@ -16,9 +16,6 @@ from myelin.services.e2ee.limits import (
     MAX_ONE_TIME_KEY_BYTES,
 )
 from olm_keys import ALGORITHMS, Ed25519, OlmDevice
-from spec_schema import valid_answers
-
-pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
 
 
 def device_of(client: Client) -> OlmDevice:

@@ -1,12 +1,7 @@
 """Whose keys changed between two syncs, by `/keys/changes` and by `/sync` itself."""
 
-import pytest
-
 from inprocess import Client, TestServer
 from olm_keys import OlmDevice
-from spec_schema import valid_answers
-
-pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
 
 
 async def sync(client: Client, since: str = "") -> tuple[dict[str, list[str]], str]:

@@ -3,13 +3,7 @@
 import asyncio
 from typing import Any
 
-import pytest
-
 from inprocess import Client, TestServer
-from spec_schema import valid_answers
-
-# Typing, receipts and presence have always been in this list, though the spec's schema knows only events of rooms.
-only_room_events = pytest.mark.usefixtures(valid_answers.__name__)
 
 
 async def now(client: Client) -> str:
@@ -26,7 +20,6 @@ async def news(client: Client, since: str, wait_ms: int = 0, **query: Any) -> tu
     return answer["chunk"], answer["end"]
 
 
-@only_room_events
 async def test_events_come_once_with_their_room_to_who_is_in_it(server: TestServer) -> None:
     alice, bob, eve = [await server.register(name) for name in ("alice", "bob", "eve")]
     room_id = await alice.create_room(preset="public_chat")
@@ -50,7 +43,6 @@ async def test_a_waiting_request_is_answered_when_something_happens(server: Test
     assert {"type": "m.typing", "room_id": room_id, "content": {"user_ids": [alice.user_id]}} in chunk
 
 
-@only_room_events
 async def test_one_is_told_of_own_invites_and_bans(server: TestServer) -> None:
     alice, bob = await server.register("alice"), await server.register("bob")
     since = await now(bob)
@@ -86,7 +78,6 @@ async def test_receipts_and_presence_are_in_it(server: TestServer) -> None:
     ]
 
 
-@only_room_events
 async def test_who_is_not_in_a_world_readable_room_can_watch_it(server: TestServer) -> None:
     alice, eve = await server.register("alice"), await server.register("eve")
     visible = {"type": "m.room.history_visibility", "content": {"history_visibility": "world_readable"}}
@@ -100,7 +91,6 @@ async def test_who_is_not_in_a_world_readable_room_can_watch_it(server: TestServ
     (await eve("GET", "events", room_id=hidden, timeout=0)).error(403, "M_FORBIDDEN")
 
 
-@only_room_events
 async def test_what_makes_no_sense(server: TestServer) -> None:
     alice = await server.register("alice")
     (await alice("GET", "events", timeout=-1)).error(400, "M_INVALID_PARAM")

@@ -9,9 +9,6 @@ from held_clock import HeldClock
 from inprocess import Client, TestServer, make_config, running_server
 from myelin.config.sections.messaging import Presence as PresenceConfig
 from myelin.services.presence.presence import MAX_STATUS_BYTES, Presence
-from spec_schema import valid_answers
-
-pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
 
 
 async def told(client: Client, since: str) -> tuple[dict[str, Any], str]:

@@ -8,9 +8,6 @@ import pytest
 from inprocess import Client, TestServer
 from myelin.matrix.push_rules import CompiledRules
 from myelin.services.userdata.push_rules import PushRulesets
-from spec_schema import valid_answers
-
-pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
 
 RULE: dict[str, Any] = {"pattern": "cake*lie", "actions": ["notify"]}
 MENTION = "pushrules/global/override/.m.rule.is_user_mention"

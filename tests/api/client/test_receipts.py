@@ -2,13 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from inprocess import Client, TestServer
 from myelin.services.receipts.receipts import Receipts
-from spec_schema import valid_answers
-
-pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
 
 
 async def room_of(alice: Client, *others: Client) -> str:

@@ -2,12 +2,7 @@
 
 from typing import Any
 
-import pytest
-
 from inprocess import Client, TestServer
-from spec_schema import valid_answers
-
-pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
 
 LAZY = {"room": {"state": {"lazy_load_members": True}, "timeline": {"limit": 3}}}
 ONLY_TOPIC = {

@@ -9,9 +9,6 @@ from inprocess import Client, TestServer
 from myelin.bus.news import ToDeviceSent
 from myelin.services.e2ee.limits import MAX_TO_DEVICE_BYTES, MAX_TO_DEVICE_RECIPIENTS
 from myelin.services.e2ee.to_device import ToDevice
-from spec_schema import valid_answers
-
-pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
 
 
 async def waiting(server: TestServer, client: Client, since: int = 0, limit: int = 100) -> list[dict]:

@@ -2,14 +2,9 @@
 
 import asyncio
 
-import pytest
-
 from held_clock import HeldClock
 from inprocess import Client, TestServer
 from myelin.services.typing.typing_users import MAX_TIMEOUT_MS, TypingUsers
-from spec_schema import valid_answers
-
-pytestmark = pytest.mark.usefixtures(valid_answers.__name__)
 
 
 async def typing_in(client: Client, room_id: str, since: str, wait_ms: int = 0) -> tuple[list[str] | None, str]:
