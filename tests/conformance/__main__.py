@@ -4,7 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from conformance.baseline import BASELINE, fallen, merged, read_baseline, read_not_applicable, write_baseline
@@ -15,6 +15,8 @@ ROOM_VERSION = "10"
 """The newest that the suite's own federation peer knows."""
 PORTS = "18800:18999"
 PERL_MODULES = ("Net::Async::HTTP::Server", "Net::Async::HTTP", "IO::Async::SSL", "CryptX", "JSON::XS", "DBD::Pg")
+FIRST = "tests/10apidoc/"
+"""Where abilities are proved that later tests require."""
 LATER = ("tests/50federation/",)
 """What is not run unless it is asked for: nothing of it is there yet."""
 
@@ -24,10 +26,10 @@ def main() -> None:
     options = _parse()
     source = _source()
     work = options.work.absolute()
-    work.mkdir(parents=True, exist_ok=True)
     files = options.files or _all_files(source)
-    _run(source, work, files)
-    results = read_results(work / "out.tap", work / "err.txt")
+    results: dict[Case, str] = {}
+    for number, batch in enumerate(_batches(files)):
+        results |= _run(source, work / str(number), batch)
     print(tally(results))
     known = read_baseline() if BASELINE.exists() else {}
     down = fallen(known, results, files)
@@ -72,7 +74,15 @@ def _all_files(source: Path) -> list[str]:
     return [path for path in paths if not path.startswith(LATER) and not path.startswith("tests/0")]
 
 
-def _run(source: Path, work: Path, files: Sequence[str]) -> None:
+def _batches(files: Sequence[str]) -> Iterator[list[str]]:
+    """Tests of later files are skipped where one of the first files fails, unless that file is not in their run."""
+    for is_first in (True, False):
+        if batch := [file for file in files if file.startswith(FIRST) is is_first]:
+            yield batch
+
+
+def _run(source: Path, work: Path, files: Sequence[str]) -> dict[Case, str]:
+    work.mkdir(parents=True, exist_ok=True)
     command = [
         *("perl", "run-tests.pl", "-I", "Generic", "-O", "tap", "--all", "--exclude-deprecated"),
         *("--hs-command", f"{sys.executable} {HERE / 'sytest_server.py'}"),
@@ -81,6 +91,7 @@ def _run(source: Path, work: Path, files: Sequence[str]) -> None:
     ]
     with (work / "out.tap").open("wb") as tap, (work / "err.txt").open("wb") as log:
         subprocess.run(command, cwd=source, env=_environment(), stdout=tap, stderr=log, check=False)
+    return read_results(work / "out.tap", work / "err.txt")
 
 
 def _print_failures(results: dict[Case, str]) -> None:

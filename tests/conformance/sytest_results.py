@@ -23,11 +23,14 @@ def read_results(tap: Path, log: Path) -> dict[Case, str]:
     """`pass`, `fail`, `xfail` or `skip` of each test, from the TAP output and the log that tells their files."""
     files = _files_by_number(log.read_text(errors="replace").splitlines())
     results: dict[Case, str] = {}
+    names: Counter[tuple[str, str]] = Counter()
     for line in tap.read_text(errors="replace").splitlines():
         if match := _RESULT.match(line):
             outcome, number, name, tag = match.groups()
-            test = Case(files.get(int(number), "?"), name[:_NAME_LIMIT])
-            results[test] = _status(outcome == "ok", (tag or "").lower())
+            file, name = files.get(int(number), "?"), name[:_NAME_LIMIT]
+            names[file, name] += 1
+            again = f" ({names[file, name]})" if names[file, name] > 1 else ""
+            results[Case(file, name + again)] = _status(outcome == "ok", (tag or "").lower())
     return results
 
 
