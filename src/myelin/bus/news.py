@@ -94,6 +94,12 @@ class SessionsEnded(msgspec.Struct, frozen=True):
     device_id: str | None = None
 
 
+class PushersChanged(msgspec.Struct, frozen=True):
+    """Where a user's devices want to be notified."""
+
+    user_id: str
+
+
 class TypingChanged(msgspec.Struct, frozen=True):
     """Who types in a room."""
 
@@ -117,6 +123,7 @@ News = (
     | RoomPublished
     | ProfileChanged
     | SessionsEnded
+    | PushersChanged
     | TypingChanged
     | PresenceChanged
 )

@@ -8,6 +8,7 @@ from myelin.db.sql import Statement
 SESSIONS_ENDED = "sessions_ended"
 PROFILE_CHANGED = "profile_changed"
 ROOM_PUBLISHED = "room_published"
+PUSHERS_CHANGED = "pushers_changed"
 
 
 class Signal(NamedTuple):
@@ -50,3 +51,8 @@ def put_profile_changed(position: int, user_id: str, field: str) -> Statement:
 @statement("INSERT INTO signals (position, kind, user_id, about) VALUES (:position, 'room_published', '', :room_id)")
 def put_room_published(position: int, room_id: str) -> Statement:
     """Say that a room was put on the public list or taken off it."""
+
+
+@statement("INSERT INTO signals (position, kind, user_id, about) VALUES (:position, 'pushers_changed', :user_id, NULL)")
+def put_pushers_changed(position: int, user_id: str) -> Statement:
+    """Say that a user's pushers changed."""

@@ -10,6 +10,7 @@ from myelin.app.parts.e2ee import make_e2ee
 from myelin.app.parts.log import make_log
 from myelin.app.parts.media import make_media
 from myelin.app.parts.part import Part
+from myelin.app.parts.push import make_push
 from myelin.app.parts.reading import make_reading
 from myelin.app.parts.rooms import make_rooms
 from myelin.app.parts.rooms_api import make_room_moves, make_rooms_api
@@ -33,4 +34,5 @@ PARTS: tuple[MakePart, ...] = (
     make_reading,
     make_search,
     make_sync,
+    make_push,
 )

@@ -1,8 +1,8 @@
 """What the log holds of accounts, read back for processes that did not write it."""
 
-from myelin.bus.news import News, ProfileChanged, RoomPublished, SessionsEnded
+from myelin.bus.news import News, ProfileChanged, PushersChanged, RoomPublished, SessionsEnded
 from myelin.db.connection import Database
-from myelin.store.signals import PROFILE_CHANGED, ROOM_PUBLISHED, SESSIONS_ENDED, Signal, SignalStore
+from myelin.store.signals import PROFILE_CHANGED, PUSHERS_CHANGED, ROOM_PUBLISHED, SESSIONS_ENDED, Signal, SignalStore
 
 
 async def read_signals(database: Database, first: int, last: int) -> list[tuple[int, News]]:
@@ -19,4 +19,6 @@ def _news(signal: Signal) -> News | None:
         return ProfileChanged(signal.user_id, signal.about or "")
     if signal.kind == ROOM_PUBLISHED:
         return RoomPublished(signal.about or "")
+    if signal.kind == PUSHERS_CHANGED:
+        return PushersChanged(signal.user_id)
     return None

@@ -1,0 +1,94 @@
+"""Notifications: pushers, the loop that sends to push gateways, and the list of what was notified."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from myelin.api.client import notifications, pusher
+from myelin.app.ground import Ground
+from myelin.app.parts.part import Part
+from myelin.http.client import HttpClient
+from myelin.http.ssrf import AddressGuard
+from myelin.services.devices.ports import DeviceRemovals
+from myelin.services.notifications.unread import Unread
+from myelin.services.push.badges import Badges
+from myelin.services.push.composer import Composer
+from myelin.services.push.cursor import PushCursor
+from myelin.services.push.deliveries import MAX_SENT_TO_A_HOST, Deliveries
+from myelin.services.push.gateway import PushGateway
+from myelin.services.push.notification import Notifications
+from myelin.services.push.notified_events import NotifiedEvents
+from myelin.services.push.push_loop import PushLoop
+from myelin.services.push.push_users import PushUsers
+from myelin.services.push.pushers import Pushers
+from myelin.services.push.room_names import RoomNames
+from myelin.services.push.targets import Targets
+from myelin.services.receipts.receipts import Receipts
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.client_events import ClientEvents
+from myelin.services.rooms.visibility import Visibility
+from myelin.services.userdata.ignored_users import IgnoredUsers
+from myelin.services.userdata.push_rules import PushRulesets
+
+USER_AGENT = "Myelin"
+HOLDER_BYTES = 8
+
+
+def make_push(ground: Ground, services: Mapping[type, Any]) -> Part:
+    """Notifications on phones. Stands after what counts unread messages."""
+    config = ground.config.push
+    pushers = Pushers(config, ground.database, ground.committer, ground.clock)
+    services[DeviceRemovals].append(pushers)
+    names = RoomNames(services[Rooms])
+    notified = NotifiedEvents(
+        ground.database,
+        services[Rooms],
+        services[ClientEvents],
+        services[Visibility],
+        services[Receipts],
+        services[PushRulesets],
+        services[IgnoredUsers],
+        names,
+        ground.clock,
+    )
+    client = HttpClient(
+        AddressGuard(deny_private=config.deny_private_addresses),
+        user_agent=USER_AGENT,
+        allow_http=not config.deny_private_addresses,
+        limit_per_host=MAX_SENT_TO_A_HOST,
+    )
+    return Part(
+        services={Pushers: pushers, NotifiedEvents: notified},
+        endpoints=(pusher.endpoints, notifications.endpoints),
+        loops=(_loop(ground, services, pushers, names, client).run,) if config.enabled else (),
+        close=(client.close,),
+    )
+
+
+def _loop(
+    ground: Ground, services: Mapping[type, Any], pushers: Pushers, names: RoomNames, client: HttpClient
+) -> PushLoop:
+    config, database, rooms = ground.config.push, ground.database, services[Rooms]
+    events, receipts = services[ClientEvents], services[Receipts]
+    users = PushUsers(database)
+    composer = Composer(
+        rooms,
+        events,
+        receipts,
+        Badges(database, ground.feed, rooms, services[Unread]),
+        Notifications(names, include_content=config.include_content),
+    )
+    gateway = PushGateway(client, timeout_s=config.timeout_ms / 1000)
+    deliveries = Deliveries(database, ground.committer, gateway, composer, pushers, ground.clock, ground.figures)
+    targets = Targets(
+        users,
+        rooms,
+        events,
+        services[Visibility],
+        receipts,
+        services[PushRulesets],
+        services[IgnoredUsers],
+        names,
+    )
+    holder = ground.randomness.token_bytes(HOLDER_BYTES).hex()
+    cursor = PushCursor(database, ground.committer, holder, ground.clock)
+    return PushLoop(ground.feed, database, cursor, users, targets, deliveries, ground.clock)
