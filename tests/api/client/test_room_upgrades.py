@@ -68,6 +68,7 @@ async def test_aliases_and_publication_move(server_on_each: TestServer) -> None:
     for name in ("tea", "cup"):
         assert (await alice.get(f"directory/room/%23{name}:hs1"))["room_id"] == new_id
     assert await seen.state(server, new_id, "m.room.canonical_alias") == content
+    assert await seen.state(server, room_id, "m.room.canonical_alias") == {}
     assert [r["room_id"] for r in (await alice.get("publicRooms"))["chunk"]] == [new_id]
 
 

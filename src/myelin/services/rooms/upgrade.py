@@ -90,7 +90,7 @@ class RoomUpgrades:
         ]
 
     async def _move_directory(self, old: Room, new_id: str, user_id: str) -> None:
-        """Point aliases and the public list to the new room, and let it name its canonical alias."""
+        """Point aliases and the public list to the new room; it names its canonical alias, the old one no more."""
         moved = set(await self._aliases.of_room(old.room_id))
         is_public = await self._directory.is_published(old.room_id) is not None
         news = (RoomPublished(old.room_id), RoomPublished(new_id)) if is_public else ()
@@ -112,9 +112,10 @@ class RoomUpgrades:
                 news=news,
             )
         )
-        canonical = _of_moved(content_of(old, CANONICAL_ALIAS), moved)
-        if canonical:
-            await self._try(new_id, _state(user_id, CANONICAL_ALIAS, canonical))
+        canonical = content_of(old, CANONICAL_ALIAS)
+        if named := _of_moved(canonical, moved):
+            await self._try(new_id, _state(user_id, CANONICAL_ALIAS, named))
+            await self._try(old.room_id, _state(user_id, CANONICAL_ALIAS, _without_moved(canonical, moved)))
 
     async def _restrict(self, old: Room, user_id: str) -> None:
         """Let only moderators write to the old room and invite into it."""
@@ -165,3 +166,17 @@ def _of_moved(content: Any, moved: set[str]) -> dict[str, Any]:
     if isinstance(alias, str) and alias in moved:
         named["alias"] = alias
     return named
+
+
+def _without_moved(content: Any, moved: set[str]) -> dict[str, Any]:
+    """What of a canonical alias event is still true of the old room."""
+
+    def stays(alias: Any) -> bool:
+        return not (isinstance(alias, str) and alias in moved)
+
+    left = {name: value for name, value in content.items() if name != "alias" or stays(value)}
+    if isinstance(others := content.get("alt_aliases"), list):
+        left["alt_aliases"] = [alias for alias in others if stays(alias)]
+        if not left["alt_aliases"]:
+            del left["alt_aliases"]
+    return left
