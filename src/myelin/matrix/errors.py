@@ -137,6 +137,12 @@ class Unrecognized(_Coded):
     code = "M_UNRECOGNIZED"
 
 
+class UnknownPos(_Coded):
+    """The sliding sync connection has expired, or the position is none of this device's: begin anew without one."""
+
+    code = "M_UNKNOWN_POS"
+
+
 class UnknownToken(_Coded):
     """The access token is not valid (any more); `soft_logout` tells the client whether to keep its keys."""
 

@@ -44,11 +44,12 @@ def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
     waiting = Waiting(ground.feed, services[Rooms], users)
     unread = Unread(ground.database, ground.feed, services[Receipts], services[PushRulesets])
     changed = ChangedRooms(ground.database, ground.feed)
+    joined, absent = _rooms(ground, services, unread)
     sync = Sync(
         ground.feed,
         users,
         waiting,
-        _sections(ground, services, users, unread, changed),
+        _sections(ground, services, users, changed, joined, absent),
         services[AccountData],
         services[IgnoredUsers],
         services[ToDevice],
@@ -75,16 +76,21 @@ def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
         max_timeout_ms=ground.config.sync.max_timeout_ms,
     )
     return Part(
-        services={Sync: sync, EventStream: stream, UserRooms: users, Unread: unread},
+        services={
+            Sync: sync,
+            EventStream: stream,
+            UserRooms: users,
+            Unread: unread,
+            Waiting: waiting,
+            AbsentRooms: absent,
+        },
         endpoints=[sync_api.endpoints, old_sync.endpoints],
     )
 
 
-def _sections(
-    ground: Ground, services: Mapping[type, Any], users: UserRooms, unread: Unread, changed: ChangedRooms
-) -> RoomSections:
-    rooms, receipts, typing = services[Rooms], services[Receipts], services[TypingUsers]
-    client_events = services[ClientEvents]
+def _rooms(ground: Ground, services: Mapping[type, Any], unread: Unread) -> tuple[JoinedRooms, AbsentRooms]:
+    """What tells of rooms that readers are in, and of those that they are not in."""
+    rooms, client_events = services[Rooms], services[ClientEvents]
     state = StateStore(ground.database)
     timelines = Timelines(EventStore(ground.database), client_events, services[Visibility])
     joined = JoinedRooms(
@@ -92,18 +98,29 @@ def _sections(
         States(rooms, state),
         services[Bundles],
         unread,
-        receipts,
-        typing,
+        services[Receipts],
+        services[TypingUsers],
         LazyMembers(),
         ground.clock,
     )
+    return joined, AbsentRooms(rooms, state, timelines, joined, client_events)
+
+
+def _sections(
+    ground: Ground,
+    services: Mapping[type, Any],
+    users: UserRooms,
+    changed: ChangedRooms,
+    joined: JoinedRooms,
+    absent: AbsentRooms,
+) -> RoomSections:
     return RoomSections(
-        rooms,
-        state,
+        services[Rooms],
+        StateStore(ground.database),
         changed,
         joined,
-        AbsentRooms(rooms, state, timelines, joined, client_events),
+        absent,
         DeviceChanges(services[DeviceLists], users),
-        receipts,
-        typing,
+        services[Receipts],
+        services[TypingUsers],
     )

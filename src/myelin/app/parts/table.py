@@ -7,6 +7,7 @@ from myelin.app.ground import Ground
 from myelin.app.parts.accounts import make_accounts
 from myelin.app.parts.directory import make_directory
 from myelin.app.parts.e2ee import make_e2ee
+from myelin.app.parts.initial_sync import make_initial_sync
 from myelin.app.parts.log import make_log
 from myelin.app.parts.media import make_media
 from myelin.app.parts.part import Part
@@ -15,6 +16,7 @@ from myelin.app.parts.reading import make_reading
 from myelin.app.parts.rooms import make_rooms
 from myelin.app.parts.rooms_api import make_room_moves, make_rooms_api
 from myelin.app.parts.search import make_search, make_search_index
+from myelin.app.parts.sliding_sync import make_sliding_sync
 from myelin.app.parts.sync import make_sync
 from myelin.app.parts.user_data import make_user_data
 
@@ -34,5 +36,7 @@ PARTS: tuple[MakePart, ...] = (
     make_reading,
     make_search,
     make_sync,
+    make_initial_sync,
+    make_sliding_sync,
     make_push,
 )

@@ -1,6 +1,6 @@
 """The receipts of one room in memory, ready for `/sync` and for the counting of notifications."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import orjson
@@ -74,6 +74,11 @@ class RoomReceipts:
         if self._all is None:
             self._all = _render(self._visible("", 0, to))
         return self._all
+
+    def on_events(self, reader: str, event_ids: Set[str], to: int) -> Sequence[bytes]:
+        """`m.receipt` events with the receipts on some events, and all of the reader's own."""
+        wanted = (r for r in self._visible(reader, 0, to) if r.event_id in event_ids or r.user_id == reader)
+        return _render(wanted)
 
     def _visible(self, reader: str, since: int, to: int) -> Iterable[Receipt]:
         """Newest first; private receipts only for their owner."""

@@ -2,6 +2,7 @@
 
 s<position>_<typing>_<presence>                from /sync; the serials are those of one process
 s<position>_<typing>_<presence>_<to-device>    from /sync, where more messages wait for the device than it was given
+s<position>_<typing>_0~<connection>.<serial>   from sliding sync, which adds what the client is known to have been sent
 s<position>  t<position>                       between an event and the next one
 """
 
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from myelin.matrix.errors import InvalidParam
 
-_TOKEN = re.compile(r"[st](-?\d{1,18})(?:_(\d{1,18})_(\d{1,18})(?:_(\d{1,18}))?)?")
+_TOKEN = re.compile(r"[st](-?\d{1,18})(?:_(\d{1,18})_(\d{1,18})(?:_(\d{1,18}))?)?(?:~\d{1,18}\.\d{1,18})?")
 
 
 class SyncToken(NamedTuple):
