@@ -96,3 +96,28 @@ async def test_what_makes_no_sense(server: TestServer) -> None:
     (await alice("GET", "events", timeout=-1)).error(400, "M_INVALID_PARAM")
     (await alice("GET", "events", from_="x")).error(400, "M_INVALID_PARAM")
     (await server.anonymous("GET", "events")).error(401, "M_MISSING_TOKEN")
+
+
+async def test_a_client_begins_with_all_its_rooms_and_goes_on_with_events(server: TestServer) -> None:
+    alice, bob = await server.register("alice"), await server.register("bob")
+    room_id = await alice.create_room(preset="public_chat", topic="tea", visibility="public")
+    for number in range(3):
+        await alice.send(room_id, f"message {number}")
+    invited = await bob.create_room(invite=[alice.user_id])
+    left = await alice.create_room()
+    await alice.post(f"rooms/{left}/leave")
+    await alice.put(f"user/{alice.user_id}/account_data/org.example", {"a": 1})
+    begun = await alice.get("initialSync", limit=2)
+    sections = {section["room_id"]: section for section in begun["rooms"]}
+    assert sections.keys() == {room_id, invited}
+    joined = sections[room_id]
+    assert [e["content"]["body"] for e in joined["messages"]["chunk"]] == ["message 1", "message 2"]
+    assert "tea" in [e["content"].get("topic") for e in joined["state"]]
+    assert (joined["membership"], joined["visibility"]) == ("join", "public")
+    assert sections[invited]["invite"]["content"]["membership"] == "invite"
+    assert {"type": "org.example", "content": {"a": 1}} in begun["account_data"]
+    archived = await alice.get("initialSync", archived=True)
+    assert {s["room_id"]: s["membership"] for s in archived["rooms"]}[left] == "leave"
+    event_id = await alice.send(room_id, "later")
+    chunk, _ = await news(alice, begun["end"])
+    assert [e["event_id"] for e in chunk if "event_id" in e] == [event_id]

@@ -76,7 +76,7 @@ class EventStream:
         The caller has checked that the user may read that room.
         """
         await self._presence.synced(requester.user_id, requester.device_id or "")
-        start = self._now() if since is None else since
+        start = self.now() if since is None else since
         if start.position > self._feed.position:
             # The token comes from a process that has heard more than this one.
             await self._feed.reach(start.position)
@@ -84,7 +84,7 @@ class EventStream:
         deadline = self._clock.monotonic() + min(timeout_ms, self._max_timeout_ms) / 1000
         while True:
             told = self._waiting.told
-            end = self._now()
+            end = self.now()
             chunk = await self._between(requester, start, end, room_id)
             left = deadline - self._clock.monotonic()
             if chunk or left <= 0:
@@ -92,7 +92,8 @@ class EventStream:
             if told == self._waiting.told and not await self._waiting.news(requester.user_id, left, peeking=room_id):
                 return Page(start, end, chunk)
 
-    def _now(self) -> SyncToken:
+    def now(self) -> SyncToken:
+        """The token for the present."""
         return SyncToken(self._feed.position, self._typing.serial, self._presence.serial)
 
     async def _between(self, requester: Requester, start: SyncToken, end: SyncToken, room_id: str | None) -> list[Any]:
