@@ -9,6 +9,7 @@ from typing import NamedTuple
 _FILE = re.compile(r"^(tests/\S+\.pl):$")
 _NUMBERED = re.compile(r"^\s+Test (\d+) ")
 _RESULT = re.compile(r"^(ok|not ok) (\d+) (.*?)(?: # (skip|TODO)\b.*)?$", re.IGNORECASE)
+_SUBTESTS = re.compile(r" \(\d+ subtests\)$")
 _NAME_LIMIT = 200
 
 
@@ -27,7 +28,7 @@ def read_results(tap: Path, log: Path) -> dict[Case, str]:
     for line in tap.read_text(errors="replace").splitlines():
         if match := _RESULT.match(line):
             outcome, number, name, tag = match.groups()
-            file, name = files.get(int(number), "?"), name[:_NAME_LIMIT]
+            file, name = files.get(int(number), "?"), _SUBTESTS.sub("", name)[:_NAME_LIMIT]
             names[file, name] += 1
             again = f" ({names[file, name]})" if names[file, name] > 1 else ""
             results[Case(file, name + again)] = _status(outcome == "ok", (tag or "").lower())

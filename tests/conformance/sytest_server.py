@@ -45,8 +45,10 @@ def serve_command(given: Mapping[str, Any]) -> list[str]:
 
 def main() -> None:
     """Replace this process, so that SyTest's signals reach the server."""
-    command = serve_command(json.loads(Path(sys.argv[1]).read_text()))
-    os.execv(command[0], command)
+    given = json.loads(Path(sys.argv[1]).read_text())
+    command = serve_command(given)
+    # Push gateways and the like have certificates of SyTest's own authority too.
+    os.execve(command[0], command, {**os.environ, "SSL_CERT_FILE": given["federation_ca_file"]})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ tests/13logout.pl:
     Test 4 Never worked... EXPECTED FAIL
     Test 5 Never worked... OK
 """
-TAP = """ok 1 Can log in
+TAP = """ok 1 Can log in (6 subtests)
   ok 1 a subtest
 not ok 2 Cannot log in
 # Started: now
