@@ -8,7 +8,6 @@ from myelin.app.parts.accounts import make_accounts
 from myelin.app.parts.directory import make_directory
 from myelin.app.parts.e2ee import make_e2ee
 from myelin.app.parts.initial_sync import make_initial_sync
-from myelin.app.parts.initial_sync import make_initial_sync
 from myelin.app.parts.log import make_log
 from myelin.app.parts.media import make_media
 from myelin.app.parts.part import Part
@@ -37,7 +36,6 @@ PARTS: tuple[MakePart, ...] = (
     make_reading,
     make_search,
     make_sync,
-    make_initial_sync,
     make_initial_sync,
     make_sliding_sync,
     make_push,
