@@ -38,7 +38,7 @@ def main() -> None:
     _print_failures(results)
     if options.write and not down:
         write_baseline(merged(known, results))
-    sys.exit(1 if down or not results else 0)
+    sys.exit(1 if down else 0)
 
 
 def _parse() -> argparse.Namespace:
@@ -91,7 +91,11 @@ def _run(source: Path, work: Path, files: Sequence[str]) -> dict[Case, str]:
     ]
     with (work / "out.tap").open("wb") as tap, (work / "err.txt").open("wb") as log:
         subprocess.run(command, cwd=source, env=_environment(), stdout=tap, stderr=log, check=False)
-    return read_results(work / "out.tap", work / "err.txt")
+    results = read_results(work / "out.tap", work / "err.txt")
+    if not results:
+        last = "\n".join((work / "err.txt").read_text(errors="replace").splitlines()[-20:])
+        sys.exit(f"{last}\nno test was run; all of it is in {work / 'err.txt'}")
+    return results
 
 
 def _print_failures(results: dict[Case, str]) -> None:
