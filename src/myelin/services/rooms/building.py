@@ -44,11 +44,11 @@ class Builder:
 
         The state they need is in `room.pdus` already. Raises AuthRejected or EventFormatError, with the tip unmoved.
         """
-        before = tip.extremities, tip.depth, dict(tip.overlay)
+        before = tip.extremities, tip.depth, dict(tip.overlay), set(tip.firsts)
         try:
             return [self._next(room, tip, draft) for draft in drafts]
         except BaseException:
-            tip.extremities, tip.depth, tip.overlay = before
+            tip.extremities, tip.depth, tip.overlay, tip.firsts = before
             raise
 
     def _next(self, room: Room, tip: Tip, draft: Draft) -> Pdu:
@@ -58,7 +58,7 @@ class Builder:
         pdu = self.build(draft, version, room.room_id, tip, [e.event_id for e in auth_events.values()])
         create = pdus_by_key(room, tip, (CREATE,)).get(CREATE)
         check_auth_rules(pdu, auth_events, version, create=create, signed_by=self._will_be_signed_by)
-        tip.extend(pdu)
+        tip.extend(pdu, room.state)
         return pdu
 
     def build(self, draft: Draft, version: RoomVersion, room_id: str | None, tip: Tip, auth_events: list[str]) -> Pdu:

@@ -1,6 +1,6 @@
 """What an event is in the database: its row, its place in the state, its relation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Protocol
 
 import orjson
@@ -31,9 +31,12 @@ class EventIndex(Protocol):
 
 
 def event_statements(
-    pdus: Sequence[Pdu], first: int, *, txn: str | None, indexes: Sequence[EventIndex]
+    pdus: Sequence[Pdu], first: int, *, firsts: Set[str], txn: str | None, indexes: Sequence[EventIndex]
 ) -> Iterable[Statement]:
-    """All that is written for events that follow each other in the log and on the room's tip."""
+    """All that is written for events that follow each other in the log and on the room's tip.
+
+    `firsts` are the IDs of state events whose key had no state before.
+    """
     for offset, pdu in enumerate(pdus):
         position = first + offset
         yield put_event(
@@ -51,19 +54,21 @@ def event_statements(
             orjson.dumps(pdu.raw),
         )
         if pdu.state_key is not None:
-            yield from state_statements(pdu, position)
+            yield from state_statements(pdu, position, is_first=pdu.event_id in firsts)
         if "m.relates_to" in pdu.content:
             yield from relation_statements(pdu, position)
         for index in indexes:
             yield from index.statements(pdu, position)
 
 
-def state_statements(pdu: Pdu, position: int) -> Iterable[Statement]:
+def state_statements(pdu: Pdu, position: int, *, is_first: bool) -> Iterable[Statement]:
     """The event becomes current state; what was current before ends."""
     event_type, state_key = pdu.key
     membership = pdu.content.get("membership") if event_type == MEMBER else None
     membership = membership if isinstance(membership, str) else None
     yield begin_state(pdu.room_id, event_type, state_key, position, pdu.event_id, membership)
+    if is_first:
+        return
     yield end_state(pdu.room_id, event_type, state_key, position)
     if membership in ("join", "invite", "knock"):
         yield remember_room(state_key, pdu.room_id)

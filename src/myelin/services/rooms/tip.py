@@ -4,6 +4,8 @@ Each new event chains on the one before, committed or not. The guard makes that 
 all that was built here since is refused, the tip is dead, and writers begin again on a new one.
 """
 
+from collections.abc import Mapping
+
 import orjson
 
 from myelin.db.claims import Claim
@@ -15,7 +17,7 @@ from myelin.store.rooms import ADD_ROOM, ADVANCE_ROOM
 class Tip:
     """A chain of writes to one room."""
 
-    __slots__ = ("dead", "depth", "extremities", "overlay", "room_id", "room_version", "version")
+    __slots__ = ("dead", "depth", "extremities", "firsts", "overlay", "room_id", "room_version", "version")
 
     def __init__(
         self, room_id: str, room_version: str, *, version: int, extremities: tuple[str, ...], depth: int
@@ -28,19 +30,25 @@ class Tip:
         self.depth = depth
         self.overlay: dict[StateKey, Pdu] = {}
         """State events that are built and not yet told to the room."""
+        self.firsts: set[str] = set()
+        """Those of them whose key had no state before: for these nothing ends."""
         self.dead = False
 
-    def extend(self, pdu: Pdu) -> None:
-        """The next event hangs on this one."""
+    def extend(self, pdu: Pdu, state: Mapping[StateKey, str]) -> None:
+        """The next event hangs on this one; `state` is the room's, told up to now."""
         self.extremities = (pdu.event_id,)
         self.depth = pdu.depth
         if pdu.state_key is not None:
+            if pdu.key not in state and pdu.key not in self.overlay:
+                self.firsts.add(pdu.event_id)
             self.overlay[pdu.key] = pdu
 
     def settle(self, pdu: Pdu) -> None:
         """The event is in the room's view now."""
-        if pdu.state_key is not None and self.overlay.get(pdu.key) is pdu:
-            del self.overlay[pdu.key]
+        if pdu.state_key is not None:
+            self.firsts.discard(pdu.event_id)
+            if self.overlay.get(pdu.key) is pdu:
+                del self.overlay[pdu.key]
 
     def guard(self, write: Write, position: int) -> Claim:
         """Move the room's row to the version after `write`, if it is at the version last committed."""

@@ -158,9 +158,10 @@ class RoomWriter:
             () if once is None else (claim_transaction(once.user_id, once.key, pdus[0].event_id, self._clock.now_ms()),)
         )
         txn = None if once is None else f"{once.device_id}\n{once.txn_id}"
+        firsts = tip.firsts.copy()
         write = Write(
             lambda first: [
-                *event_statements(pdus, first, txn=txn, indexes=self._indexes),
+                *event_statements(pdus, first, firsts=firsts, txn=txn, indexes=self._indexes),
                 *more,
                 *beside.statements(first),
             ],
@@ -208,7 +209,7 @@ class RoomWriter:
     def _found(self, create: Pdu, version: RoomVersion, tip: Tip, drafts: list[Draft]) -> tuple[Room, list[Pdu]]:
         """A room that is not written yet, and its events."""
         tip.room_id = create.room_id
-        tip.extend(create)
+        tip.extend(create, {})
         room = Room(create.room_id, version, 0)
         room.timeline = Timeline(floor=BEGINNING)
         room.tip = tip
