@@ -45,3 +45,11 @@ class UnreadRoomStore(Store):
     )
     async def active(self, user_id: str) -> list[ActiveRoom]:
         """All rooms that a user is joined to, those with the newest events first."""
+
+    @query(
+        "SELECT COUNT(*) FROM (SELECT type, sender FROM events WHERE room_id = :room_id AND flags = 0 "
+        "AND position > :after ORDER BY position DESC LIMIT :limit) AS newest "
+        "WHERE type = 'm.call.invite' AND sender <> :user_id"
+    )
+    async def calls_after(self, room_id: str, user_id: str, after: int, limit: int) -> int:
+        """How many times others called among the last events after a position."""

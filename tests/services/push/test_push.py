@@ -151,7 +151,7 @@ async def test_muted_rooms_ignored_users_and_own_messages_are_not_notified(scene
     await carol.send(scene.room_id, "ignored")
     await scene.bob.send(scene.room_id, "own")
     seen = await scene.say("heard")
-    await gateway.next(2)
+    await gateway.until(lambda got: len(got.events) >= 2)
     assert gateway.events[1:] == [seen]
 
 
@@ -169,6 +169,18 @@ async def test_reading_clears_the_badge(tmp_path: Path, database_url: str, gatew
         assert (await gateway.next(4))["counts"] == {"unread": 1}
         await scene.bob.send(scene.room_id, "an answer")
         assert (await gateway.next(5))["counts"] == {}
+
+
+async def test_missed_calls_are_counted_until_they_are_read(scene: Scene, gateway: Gateway) -> None:
+    await set_pusher(scene.bob, gateway)
+    call = {"call_id": "c", "party_id": "p", "version": "1", "lifetime": 60_000, "offer": {"type": "offer", "sdp": ""}}
+    await scene.say("pick up")
+    called = await scene.say(call, event_type="m.call.invite")
+    sent = await gateway.next(2)
+    assert sent["counts"] == {"unread": 2, "missed_calls": 1}
+    assert sent["devices"][0]["tweaks"]["sound"] == "ring"
+    await scene.read(called)
+    assert (await gateway.next(3))["counts"] == {}
 
 
 async def test_leaving_a_room_clears_its_part_of_the_badge(scene: Scene, gateway: Gateway) -> None:

@@ -54,9 +54,13 @@ class Push(Section, frozen=True, kw_only=True):
     include_content: Annotated[
         bool, about("Send the message with the notification; false: only its ID, which hides it from the gateway.")
     ] = True
-    deny_private_addresses: Annotated[bool, about("Never connect to a push gateway on a private network address.")] = (
-        True
-    )
+    deny_private_addresses: Annotated[
+        bool,
+        about(
+            "Never connect to a push gateway on a private network address. "
+            "false: gateways of your own network are allowed, also by http://."
+        ),
+    ] = True
     timeout_ms: Annotated[
         Milliseconds, about("How long a push gateway may take to answer, in milliseconds.", ge=1000)
     ] = 10_000

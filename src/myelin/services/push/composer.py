@@ -29,15 +29,15 @@ class Composer:
 
     async def compose(self, pusher: Pusher, queued: QueuedPush) -> tuple[dict[str, Any] | None, int]:
         """The notification, None where there is nothing to say, and the unread count that it tells."""
-        unread = await self._badges.of(pusher.user_id, queued.room_id)
+        badge = await self._badges.of(pusher.user_id, queued.room_id)
         found = await self._event(pusher.user_id, queued) if queued.event_id else None
         if found is not None:
             room, event = found
             tweaks = orjson.loads(queued.tweaks)
-            return await self._notifications.of_event(pusher, room, event, tweaks, unread), unread
-        if unread == pusher.badge:
-            return None, unread
-        return self._notifications.of_badge(pusher, unread), unread
+            return await self._notifications.of_event(pusher, room, event, tweaks, badge), badge.unread
+        if badge.unread == pusher.badge:
+            return None, badge.unread
+        return self._notifications.of_badge(pusher, badge), badge.unread
 
     async def _event(self, user_id: str, queued: QueuedPush) -> tuple[Room, TimelineEvent] | None:
         room = await self._rooms.find(queued.room_id)

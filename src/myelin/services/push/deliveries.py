@@ -72,9 +72,7 @@ class Deliveries:
         """Something is queued for a pusher."""
         self._woken.add(pusher_id)
         if pusher_id not in self._tasks and not self._ending.is_set():
-            task = asyncio.get_running_loop().create_task(self._drain(pusher_id))
-            self._tasks[pusher_id] = task
-            task.add_done_callback(lambda _: self._tasks.pop(pusher_id, None))
+            self._tasks[pusher_id] = asyncio.get_running_loop().create_task(self._run(pusher_id))
 
     async def end(self) -> None:
         """Begin with nothing more, and wait a little for what is under way."""
@@ -85,6 +83,13 @@ class Deliveries:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, pusher_id: int) -> None:
+        try:
+            await self._drain(pusher_id)
+        finally:
+            # In the same step in which it found nothing more: nobody wakes a task that is not listening any more.
+            self._tasks.pop(pusher_id, None)
 
     async def _drain(self, pusher_id: int) -> None:
         wait_s = 0.0

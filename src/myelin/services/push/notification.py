@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from myelin.services.push.badges import Badge
 from myelin.services.push.room_names import RoomNames
 from myelin.services.rooms.members import content_of
 from myelin.services.rooms.room import MEMBER, Room
@@ -23,7 +24,7 @@ class Notifications:
         self._include_content = include_content
 
     async def of_event(
-        self, pusher: Pusher, room: Room, event: TimelineEvent, tweaks: Mapping[str, Any], unread: int
+        self, pusher: Pusher, room: Room, event: TimelineEvent, tweaks: Mapping[str, Any], badge: Badge
     ) -> dict[str, Any]:
         """The notification of an event."""
         data = orjson.loads(pusher.data)
@@ -31,17 +32,17 @@ class Notifications:
             "event_id": event.pdu.event_id,
             "room_id": room.room_id,
             "prio": _priority(event, tweaks),
-            "counts": _counts(unread),
+            "counts": _counts(badge),
             "devices": [{**_device(pusher, data), "tweaks": dict(tweaks)}],
         }
         if data.get("format") != EVENT_ID_ONLY:
             notification.update(await self._about(pusher, room, event))
         return notification
 
-    def of_badge(self, pusher: Pusher, unread: int) -> dict[str, Any]:
+    def of_badge(self, pusher: Pusher, badge: Badge) -> dict[str, Any]:
         """The notification that only says how much is unread; of low priority, since nobody need look up."""
         data = orjson.loads(pusher.data)
-        return {"prio": "low", "counts": _counts(unread), "devices": [_device(pusher, data)]}
+        return {"prio": "low", "counts": _counts(badge), "devices": [_device(pusher, data)]}
 
     async def _about(self, pusher: Pusher, room: Room, event: TimelineEvent) -> dict[str, Any]:
         pdu = event.pdu
@@ -66,9 +67,9 @@ def _priority(event: TimelineEvent, tweaks: Mapping[str, Any]) -> str:
     return "high" if urgent else "low"
 
 
-def _counts(unread: int) -> dict[str, int]:
+def _counts(badge: Badge) -> dict[str, int]:
     """Zero is left out, as the spec asks."""
-    return {"unread": unread} if unread else {}
+    return {name: count for name, count in badge._asdict().items() if count}
 
 
 def _device(pusher: Pusher, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from myelin.bus.feed import Feed
 from myelin.bus.news import PushersChanged, ReceiptMoved, RoomEvents
 from myelin.db.connection import Database, DatabaseError
 from myelin.db.sql import Statement
+from myelin.matrix.push_rules import Actions
 from myelin.services.push.cursor import RENEW_S, LeaseLost, PushCursor
 from myelin.services.push.deliveries import Deliveries
 from myelin.services.push.push_users import PushUsers
@@ -135,8 +136,10 @@ class PushLoop:
         for news in heard:
             if news.position <= self._cursor.position:
                 continue
-            for target in await self._targets_of(news):
-                await self._queue(news, target, statements, pushers)
+            await asyncio.sleep(0)  # a large room takes a while: requests go first
+            targets = await self._targets_of(news)
+            if targets:
+                await self._queue(news, targets, statements, pushers)
             if len(statements) >= MAX_QUEUED_AT_ONCE:
                 await self._write(statements, pushers, news.position)
                 statements, pushers = [], set()
@@ -163,24 +166,22 @@ class PushLoop:
             _log.error("push rules failed", event_id=news.event_id, exc_info=error)
             return []
 
-    async def _queue(self, news: Heard, target: Target, statements: list[Statement], pushers: set[int]) -> None:
-        """Queue for each of the user's pushers; a count that is zero everywhere cannot have become less."""
-        actions = target.actions
-        tweaks = {} if actions is None else {k: v for k, v in actions.tweaks.items() if v is not None}
-        for pusher in await self._store.of_user(target.user_id):
-            if actions is None and not self._may_show_count(pusher, pushers):
-                continue
-            statements.append(
-                queue_push(
-                    pusher.pusher_id,
-                    news.position,
-                    news.room_id,
-                    "" if actions is None else news.event_id,
-                    orjson.dumps(tweaks).decode(),
-                    self._clock.now_ms(),
-                )
-            )
-            pushers.add(pusher.pusher_id)
+    async def _queue(
+        self, news: Heard, targets: Sequence[Target], statements: list[Statement], queued: set[int]
+    ) -> None:
+        """Queue for each of the users' pushers; a count that is zero everywhere cannot have become less."""
+        pushers: dict[str, list[Pusher]] = {target.user_id: [] for target in targets}
+        for pusher in await self._store.of_users(list(pushers)):
+            pushers[pusher.user_id].append(pusher)
+        now_ms = self._clock.now_ms()
+        for user_id, actions in targets:
+            event_id = "" if actions is None else news.event_id
+            tweaks = _tweaks(actions)
+            for pusher in pushers[user_id]:
+                pusher_id = pusher.pusher_id
+                if actions is not None or self._may_show_count(pusher, queued):
+                    statements.append(queue_push(pusher_id, news.position, news.room_id, event_id, tweaks, now_ms))
+                    queued.add(pusher_id)
 
     def _may_show_count(self, pusher: Pusher, queued: set[int]) -> bool:
         pusher_id = pusher.pusher_id
@@ -206,3 +207,10 @@ class PushLoop:
         else:
             self._is_overrun = True
         self._news.set()
+
+
+def _tweaks(actions: Actions | None) -> str:
+    """Tweaks as JSON, those without a value left out."""
+    if actions is None or not actions.tweaks:
+        return "{}"
+    return orjson.dumps({name: value for name, value in actions.tweaks.items() if value is not None}).decode()

@@ -58,7 +58,9 @@ class Targets:
             return []
         room, shown = event
         targets = [Target(user_id, None) for user_id in _whose_count_changes(shown) if user_id in self._users.users]
-        for user_id in await self._listening(room, shown, users):
+        listening = await self._listening(room, shown, users)
+        await self._rooms.hold_state(room, [(MEMBER, user_id) for user_id in listening])
+        for user_id in listening:
             actions = await self._actions(room, shown, user_id)
             if actions.notify:
                 targets.append(Target(user_id, actions))
