@@ -20,6 +20,8 @@ def a_list(*ranges: list[int], limit: int = 10, required: Any = (), **filters: A
 class Sliding:
     """A client's sync loop."""
 
+    path = SYNC
+
     def __init__(self, client: Client, conn_id: str = "main", **body: Any) -> None:
         self.client = client
         self.body: dict[str, Any] = {"conn_id": conn_id, **body}

@@ -87,6 +87,10 @@ class Connections:
             connection.pending = Pending(serial, change.rooms, change.extensions, change.settled)
             return serial
 
+    def forget(self, key: _Key) -> None:
+        """Hold a connection in memory no more; it is read again when its client comes back."""
+        self._remembered.forget(key)
+
     async def clean(self) -> None:
         """Forget expired connections."""
         await self._store.delete_expired(self._clock.now_ms() - KEPT_MS)

@@ -121,15 +121,15 @@ class SlidingSync:
         """The answer with news, or the last one before the time is over."""
         deadline = self._clock.monotonic() + min(request.timeout_ms, self._max_timeout_ms) / 1000
         while True:
+            told = self._waiting.told
             answer = await self._build(request, connection, wanted, pos)
             if answer.is_news or pos is None or connection.turn != turn:
                 return answer
             left = deadline - self._clock.monotonic()
             if left <= 0:
                 return answer
-            if self._feed.position != answer.until or self._typing.serial != answer.typing:
-                continue
-            if not await self._waiting.news(request.user_id, left):
+            # What was told while the answer was built woke nobody who waits only now: look again.
+            if told == self._waiting.told and not await self._waiting.news(request.user_id, left):
                 return answer
 
     async def _finish(self, request: SlidingSyncRequest, connection: Connection, turn: int, answer: _Answer) -> bytes:
