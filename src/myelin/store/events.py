@@ -81,6 +81,20 @@ class EventStore(Store):
         """The first events of a room's timeline between two positions (neither included), oldest first."""
 
     @query(
+        "SELECT event_id FROM events WHERE room_id = :room_id AND flags = 0 AND position < :before "
+        "AND position > :after ORDER BY position DESC LIMIT :limit"
+    )
+    async def newest_ids(self, room_id: str, after: int, before: int, limit: int) -> list[str]:
+        """The IDs of what `newest` gives, for who may hold the events."""
+
+    @query(
+        "SELECT event_id FROM events WHERE room_id = :room_id AND flags = 0 AND position > :after "
+        "AND position < :before ORDER BY position LIMIT :limit"
+    )
+    async def oldest_ids(self, room_id: str, after: int, before: int, limit: int) -> list[str]:
+        """The IDs of what `oldest` gives."""
+
+    @query(
         f"SELECT {_COLUMNS} FROM events WHERE position >= :first AND position <= :last AND flags = 0 ORDER BY position"
     )
     async def between(self, first: int, last: int) -> list[StoredEvent]:

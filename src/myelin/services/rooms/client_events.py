@@ -61,12 +61,16 @@ class ClientEvents:
         """Those of the events that are in the room's timeline."""
         found: dict[str, TimelineEvent] = {}
         lacking: list[str] = []
+        held, room_id = self._held, room.room_id
         for event_id in event_ids:
-            event = self.recall(room, event_id)
-            if event is None:
-                lacking.append(event_id)
-            else:
+            event = held.get(event_id)
+            if event is not None and event.pdu.room_id == room_id:
+                held.move_to_end(event_id)
                 found[event_id] = event
+            elif (event := room.timeline.get(event_id)) is not None:
+                found[event_id] = event
+            else:
+                lacking.append(event_id)
         if lacking:
             rows = [r for r in await self._events.events(lacking) if _is_shown(r, room)]
             for event in await self._make(room, rows):

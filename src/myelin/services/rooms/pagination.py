@@ -1,6 +1,6 @@
 """Reading a room's history page by page, in either direction (spec: `GET /rooms/{roomId}/messages`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from myelin.db.connection import Database
@@ -53,21 +53,27 @@ class Pagination:
 
     async def page(self, view: Viewpoint, span: Span, limit: int, wanted: EventFilter) -> Page:
         """At most `limit` events that the reader may see and the filter wants."""
-        at, stop = _clip(view, span)
         found: list[TimelineEvent] = []
         scanned = 0
-        while scanned < MAX_SCANNED:
-            size = _batch(limit - len(found), wanted)
-            events = await self._read(view.room, at, stop, size, is_back=span.is_back)
-            for event in await self._selection.of(view, events, wanted):
-                if len(found) == limit:
-                    return Page(found, event.position if span.is_back else event.position - 1)
-                found.append(event)
-            if len(events) < size:
-                return Page(found, None)
-            at = events[-1].position - 1 if span.is_back else events[-1].position
-            scanned += len(events)
-        return Page(found, at)
+        for at, stop in _legs(view, span):
+            while True:
+                size = _batch(limit - len(found), wanted)
+                events = await self._read(view.room, at, stop, size, is_back=span.is_back)
+                for event in await self._selection.of(view, events, wanted):
+                    if len(found) == limit:
+                        return Page(found, event.position if span.is_back else event.position - 1)
+                    found.append(event)
+                if len(events) < size:
+                    at = stop
+                    break
+                at = events[-1].position - 1 if span.is_back else events[-1].position
+                scanned += size
+                if scanned >= MAX_SCANNED:
+                    return Page(found, at)
+            scanned += 1
+            if scanned >= MAX_SCANNED:
+                return Page(found, at)
+        return Page(found, None)
 
     async def _read(self, room: Room, at: int, stop: int, size: int, *, is_back: bool) -> Sequence[TimelineEvent]:
         """The next `size` events on the way, fewer only where the way ends."""
@@ -75,25 +81,30 @@ class Pagination:
             return await self._read_back(room, at, stop, size)
         if at >= room.timeline.floor:
             return [event for event in room.timeline.since(at) if event.position <= stop][:size]
-        rows = await self._events.oldest(room.room_id, at, stop + 1, size)
-        return await self._client_events.of_rows(room, rows)
+        return await self._load(room, await self._events.oldest_ids(room.room_id, at, stop + 1, size))
 
     async def _read_back(self, room: Room, at: int, stop: int, size: int) -> list[TimelineEvent]:
         held = room.timeline.back(stop, at, size)
         floor = room.timeline.floor
         if len(held) == size or floor <= stop:
             return held
-        rows = await self._events.newest(room.room_id, stop, min(at, floor) + 1, size - len(held))
-        return held + await self._client_events.of_rows(room, rows)
+        older = await self._events.newest_ids(room.room_id, stop, min(at, floor) + 1, size - len(held))
+        return held + await self._load(room, older)
+
+    async def _load(self, room: Room, event_ids: Sequence[str]) -> list[TimelineEvent]:
+        found = await self._client_events.by_id(room, event_ids)
+        return [found[event_id] for event_id in event_ids if event_id in found]
 
 
-def _clip(view: Viewpoint, span: Span) -> tuple[int, int]:
-    """Leave out what lies before or after everything that the reader may see: there may be very much of it."""
-    lowest, highest = view.sight.span
-    latest = min(highest, view.room.position)
-    if span.is_back:
-        return min(span.start, latest), max(span.stop, lowest - 1)
-    return max(span.start, lowest - 1), min(span.stop, latest)
+def _legs(view: Viewpoint, span: Span) -> Iterator[tuple[int, int]]:
+    """The parts of the way where the reader may see anything: what lies between them may be very much."""
+    low, high = (span.stop, span.start) if span.is_back else (span.start, span.stop)
+    high = min(high, view.room.position)
+    stretches = view.sight.stretches
+    for first, last in reversed(stretches) if span.is_back else stretches:
+        bottom, top = max(low, first - 1), min(high, last)
+        if bottom < top:
+            yield (top, bottom) if span.is_back else (bottom, top)
 
 
 def _batch(lacking: int, wanted: EventFilter) -> int:

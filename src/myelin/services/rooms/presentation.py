@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from myelin.services.rooms.bundles import Bundles
-from myelin.services.rooms.timeline import TimelineEvent, render_json
+from myelin.services.rooms.timeline import TimelineEvent, render_json, render_plain, room_part, transaction_part
 from myelin.services.rooms.viewpoint import Viewpoint
 from myelin.telemetry.ambient import Clock
 
@@ -27,15 +27,16 @@ class Presentation:
         related: dict[str, bytes] = {}
         if any(event.children for event in events):
             related = await self._bundles.of(room, events, user_id, device_id=device_id, room_id=room_id)
-        now_ms = self._clock.now_ms()
+        now_ms, joined_since = self._clock.now_ms(), sight.joined_since
+        middle = room_part(room_id)
         rendered = []
         for event in events:
-            more = _JOINED if event.position >= sight.joined_since else _membership(sight.membership_at(event))
+            more = _JOINED if event.position >= joined_since else _membership(sight.membership_at(event))
             if related:
                 more += related.get(event.pdu.event_id, b"")
-            rendered.append(
-                render_json(event, now_ms, device_id=device_id, user_id=user_id, room_id=room_id, more=more)
-            )
+            if event.txn_id and event.device_id == device_id and event.pdu.sender == user_id:
+                more += transaction_part(event)
+            rendered.append(render_plain(event, now_ms, middle, more))
         return rendered
 
     def state(self, events: Iterable[TimelineEvent]) -> list[bytes]:

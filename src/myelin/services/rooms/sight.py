@@ -11,6 +11,8 @@ from myelin.store.state import OPEN
 OPEN_HISTORIES = frozenset({HistoryVisibility.SHARED, HistoryVisibility.WORLD_READABLE})
 """Who is joined sees all that was sent under these."""
 
+EVERYWHERE = ((BEGINNING, OPEN),)
+
 
 class VisibleFrom(NamedTuple):
     """A room's history visibility, from the event at a position on."""
@@ -47,14 +49,14 @@ class MembershipFrom(NamedTuple):
 class Sight:
     """Decides for each event of a room whether its reader may see it. Asks nobody."""
 
-    __slots__ = ("_memberships", "_span", "history", "joined_since", "last_join_ended", "sees_all", "user_id")
+    __slots__ = ("_memberships", "_stretches", "history", "joined_since", "last_join_ended", "sees_all", "user_id")
 
     def __init__(self, user_id: str, history: History, memberships: Sequence[MembershipFrom]) -> None:
         """`memberships` are in the order of the log."""
         self.user_id = user_id
         self.history = history
         self._memberships = memberships
-        self._span: tuple[int, int] | None = None
+        self._stretches: Sequence[tuple[int, int]] | None = None
         joins = [m for m in memberships if m.membership == "join"]
         self.last_join_ended = joins[-1].until if joins else None
         """The position of the event that ended the user's last stay, `OPEN` while they are in the room, None: never."""
@@ -72,26 +74,30 @@ class Sight:
         )
 
     @property
-    def span(self) -> tuple[int, int]:
-        """The lowest and the highest position at which the user may see anything; everything there need not be so."""
+    def stretches(self) -> Sequence[tuple[int, int]]:
+        """Where the user may see anything, in the order of the log, both ends included; nothing outside is visible."""
         if self.sees_all:
-            return BEGINNING, OPEN
-        if self._span is None:
-            self._span = self._find_span()
-        return self._span
+            return EVERYWHERE
+        if self._stretches is None:
+            self._stretches = self._find_stretches()
+        return self._stretches
 
-    def _find_span(self) -> tuple[int, int]:
-        """What may be seen changes at these positions only, and the events that stand there are special cases."""
+    def _find_stretches(self) -> list[tuple[int, int]]:
+        """What may be seen changes at a few positions only; events that stand at these may be special cases."""
         changes = {entry.position for entry in self.history.entries}
         changes.update(m.position for m in self._memberships)
         changes.update(m.until for m in self._memberships if m.until != OPEN)
-        seen = [p for p in sorted(changes) if any(map(self.may_see_at, (p - 1, p, p + 1)))]
-        if not changes:
-            return (BEGINNING, OPEN) if self.may_see_at(0) else (0, BEGINNING)
-        if not seen:
-            return 0, BEGINNING
-        lowest = BEGINNING if self.may_see_at(min(changes) - 1) else seen[0]
-        return lowest, OPEN if self.may_see_at(max(changes) + 1) else seen[-1]
+        found: list[tuple[int, int]] = []
+        before = BEGINNING
+        for at in sorted(changes):
+            if before < at and self.may_see_at(at - 1):
+                _extend(found, before, at - 1)
+            if self.may_see_at(at) or self.may_see_at(at + 1):
+                _extend(found, at, at)
+            before = at + 1
+        if self.may_see_at(max(before, 0)):
+            _extend(found, before, OPEN)
+        return found
 
     def visible(self, events: Sequence[TimelineEvent]) -> list[TimelineEvent]:
         """Those of the events that the user may see."""
@@ -132,6 +138,13 @@ class Sight:
 
 def _position(entry: VisibleFrom | MembershipFrom) -> int:
     return entry[0]
+
+
+def _extend(stretches: list[tuple[int, int]], first: int, last: int) -> None:
+    """Add a stretch, to the one before it where they touch."""
+    if stretches and stretches[-1][1] == first - 1:
+        first = stretches.pop()[0]
+    stretches.append((first, last))
 
 
 def _start_of_stay(memberships: Sequence[MembershipFrom]) -> int:

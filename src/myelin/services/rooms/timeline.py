@@ -176,13 +176,25 @@ def render_json(
 
     The transaction ID is for the device that sent the event; with `user_id` it must also be this user's.
     """
-    age = now_ms - event.pdu.origin_server_ts
-    stem = event.stem
-    if room_id is not None:
-        stem += b',"room_id":' + orjson.dumps(room_id)
     if event.txn_id and event.device_id == device_id and user_id in (None, event.pdu.sender):
-        more += b',"transaction_id":' + orjson.dumps(event.txn_id)
-    return b'%b,"unsigned":{"age":%d%b%b}}' % (stem, age if age > 0 else 0, event.extra, more)
+        more += transaction_part(event)
+    return render_plain(event, now_ms, b"" if room_id is None else room_part(room_id), more)
+
+
+def render_plain(event: TimelineEvent, now_ms: int, room: bytes, more: bytes) -> bytes:
+    """The client event as JSON, with `room_part` or nothing, and further members of `unsigned`."""
+    age = now_ms - event.pdu.origin_server_ts
+    return b'%b%b,"unsigned":{"age":%d%b%b}}' % (event.stem, room, age if age > 0 else 0, event.extra, more)
+
+
+def room_part(room_id: str) -> bytes:
+    """The member `room_id` of an event, with a leading comma."""
+    return b',"room_id":' + orjson.dumps(room_id)
+
+
+def transaction_part(event: TimelineEvent) -> bytes:
+    """The member `transaction_id` of `unsigned`, with a leading comma."""
+    return b',"transaction_id":' + orjson.dumps(event.txn_id)
 
 
 def render(
