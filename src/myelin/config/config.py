@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from myelin.config.sections.accounts import Passwords, Registration, Sessions
+from myelin.config.sections.calls import Rtc, Voip
 from myelin.config.sections.messaging import Federation, Presence, Push, Rooms, UserDirectory
 from myelin.config.sections.rate_limits import RateLimits
 from myelin.config.sections.section import Section
@@ -29,6 +30,8 @@ class Config(Section, frozen=True, kw_only=True):
     user_directory: UserDirectory = UserDirectory()
     push: Push = Push()
     sync: Sync = Sync()
+    voip: Voip = Voip()
+    rtc: Rtc = Rtc()
     federation: Federation = Federation()
     logging: Logging = Logging()
     metrics: Metrics = Metrics()

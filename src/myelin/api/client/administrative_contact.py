@@ -1,14 +1,109 @@
 """Contact addresses of an account (spec: administrative_contact.yaml)."""
 
-from typing import Any
+from typing import Any, Literal
 
-from myelin.http.endpoint import Endpoints
+import msgspec
+
+from myelin.api.client.bodies import read
+from myelin.api.client.token_requests import EmailToken, MsisdnToken
+from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.request import Request
 from myelin.http.requester import Requester
+from myelin.http.response import Empty
+from myelin.services.accounts.contacts import Contacts
+from myelin.services.accounts.uia import InteractiveAuth, Operation
 
 endpoints = Endpoints(group="accounts")
+
+
+class Bind(msgspec.Struct, frozen=True):
+    """An address that was proven to an identity server."""
+
+    client_secret: str
+    id_server: str
+    id_access_token: str
+    sid: str
+
+
+class LegacyBind(msgspec.Struct, frozen=True):
+    """The same, as older clients say it."""
+
+    three_pid_creds: Bind
+
+
+class Add(msgspec.Struct, frozen=True):
+    """An address that was proven to this server."""
+
+    client_secret: str
+    sid: str
+
+
+class Removal(msgspec.Struct, frozen=True):
+    """Which address to remove."""
+
+    medium: Literal["email", "msisdn"]
+    address: str
+    id_server: str | None = None
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """Whether an identity server forgot the address too."""
+
+    id_server_unbind_result: str = "no-support"
 
 
 @endpoints.endpoint("GET /_matrix/client/v3/account/3pid", name="get_account_3pids")
 async def get_account_3pids(requester: Requester) -> dict[str, list[Any]]:  # noqa: ARG001  (the endpoint needs a user)
     """List the account's mail addresses and phone numbers: this server keeps none."""
     return {"threepids": []}
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/account/3pid", limit="general")
+async def post_3pids(contacts: Contacts, body: LegacyBind) -> Empty:
+    """Publish an address on an identity server."""
+    contacts.bind(body.three_pid_creds.id_server, status=403)
+    return Empty()
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/account/3pid/add", limit="general")
+async def add_3pid(
+    request: Request, requester: Requester, uia: InteractiveAuth, contacts: Contacts, body: dict[str, Any]
+) -> Empty:
+    """Add an address to the account."""
+    operation = Operation("POST", "/account/3pid/add", request.client_address, requester.user_id)
+    read(Add, (await uia.confirm(operation, body)).body)
+    contacts.add()
+    return Empty()
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/account/3pid/bind", limit="general")
+async def bind_3pid(contacts: Contacts, body: Bind) -> Empty:
+    """Publish an address on an identity server."""
+    contacts.bind(body.id_server)
+    return Empty()
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/account/3pid/delete", limit="general")
+async def delete_3pid_from_account(body: Removal) -> Removed:  # noqa: ARG001  (an address that is not there is gone)
+    """Remove an address from the account."""
+    return Removed()
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/account/3pid/unbind", limit="general")
+async def unbind_3pid_from_account(body: Removal) -> Removed:  # noqa: ARG001  (this server has published none)
+    """Take an address back from an identity server."""
+    return Removed()
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/account/3pid/email/requestToken", auth=Auth.NONE, limit="registration")
+async def request_token_to_3pid_email(contacts: Contacts, body: EmailToken) -> Empty:
+    """Prove a mail address, to add it."""
+    contacts.begin_validation("email", body.client_secret)
+    return Empty()
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/account/3pid/msisdn/requestToken", auth=Auth.NONE, limit="registration")
+async def request_token_to_3pid_msisdn(contacts: Contacts, body: MsisdnToken) -> Empty:
+    """Prove a phone number, to add it."""
+    contacts.begin_validation("msisdn", body.client_secret)
+    return Empty()

@@ -5,11 +5,13 @@ from typing import Any
 import msgspec
 
 from myelin.api.client.bodies import read
-from myelin.http.endpoint import Endpoints
+from myelin.api.client.token_requests import EmailToken, MsisdnToken
+from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
 from myelin.services.accounts.accounts import AccountService
+from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.uia import InteractiveAuth, Operation
 
 endpoints = Endpoints(group="accounts")
@@ -35,4 +37,20 @@ async def change_password(
         logout_devices=wanted.logout_devices,
         keep_device=requester.device_id,
     )
+    return Empty()
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/account/password/email/requestToken", auth=Auth.NONE, limit="registration")
+async def request_token_to_reset_password_email(contacts: Contacts, body: EmailToken) -> Empty:
+    """Prove a mail address, to set another password."""
+    contacts.begin_validation("email", body.client_secret)
+    return Empty()
+
+
+@endpoints.endpoint(
+    "POST /_matrix/client/v3/account/password/msisdn/requestToken", auth=Auth.NONE, limit="registration"
+)
+async def request_token_to_reset_password_msisdn(contacts: Contacts, body: MsisdnToken) -> Empty:
+    """Prove a phone number, to set another password."""
+    contacts.begin_validation("msisdn", body.client_secret)
     return Empty()

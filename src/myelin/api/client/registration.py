@@ -5,9 +5,12 @@ from typing import Any
 import msgspec
 
 from myelin.api.client.bodies import read
+from myelin.api.client.token_requests import EmailToken, MsisdnToken
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
+from myelin.http.response import Empty
 from myelin.matrix.errors import InvalidParam, MissingParam
+from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.guest_upgrade import GuestUpgrade
 from myelin.services.accounts.registration import RegistrationService
 from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
@@ -121,6 +124,26 @@ async def _upgrade_guest(
         await registration.use_token(passed.results[TOKEN_STAGE])
     made = await upgrades.upgrade(user_id, wanted.password, wanted.device())
     return _registered(made) if made is not None else Registered(user_id, _server(user_id))
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/register/email/requestToken", limit="registration")
+async def request_token_to_register_email(
+    registration: RegistrationService, contacts: Contacts, body: EmailToken
+) -> Empty:
+    """Prove a mail address, to make an account with it."""
+    registration.check_open()
+    contacts.begin_validation("email", body.client_secret)
+    return Empty()
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/register/msisdn/requestToken", limit="registration")
+async def request_token_to_register_msisdn(
+    registration: RegistrationService, contacts: Contacts, body: MsisdnToken
+) -> Empty:
+    """Prove a phone number, to make an account with it."""
+    registration.check_open()
+    contacts.begin_validation("msisdn", body.client_secret)
+    return Empty()
 
 
 def _registered(made: SignedIn) -> Registered:

@@ -7,18 +7,22 @@ from myelin.api.client import (
     account_deactivation,
     admin,
     administrative_contact,
+    auth_fallback,
     capabilities,
     device_management,
     filter,  # noqa: A004  (the spec's name of the file)
     login,
     login_token,
     logout,
+    oauth_server_metadata,
     openid,
     password_management,
+    policy_server,
     profile,
     refresh,
     registration,
     registration_tokens,
+    sso_login_redirect,
     versions,
     wellknown,
     whoami,
@@ -30,6 +34,7 @@ from myelin.http.kernel import Authenticator
 from myelin.services.accounts.accounts import AccountService
 from myelin.services.accounts.authenticator import TokenAuthenticator
 from myelin.services.accounts.cleanup import ExpiryCleanup
+from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.credentials import Credentials
 from myelin.services.accounts.discovery import Discovery
 from myelin.services.accounts.filters import FilterService
@@ -59,18 +64,22 @@ ENDPOINTS = tuple(
         account_deactivation,
         admin,
         administrative_contact,
+        auth_fallback,
         capabilities,
         device_management,
         filter,
         login,
         login_token,
         logout,
+        oauth_server_metadata,
         openid,
         password_management,
+        policy_server,
         profile,
         refresh,
         registration,
         registration_tokens,
+        sso_login_redirect,
         versions,
         wellknown,
         whoami,
@@ -89,6 +98,7 @@ def make_accounts(ground: Ground, services: Mapping[type, Any]) -> Part:  # noqa
         **{kind: kind() for kind in (ProfileListeners, RemoteProfileSources, DeactivationListeners)},
         **{kind: kind() for kind in (ReservedUserNamespaces, DeviceRemovals, DeviceRenames)},
         Discovery: Discovery(ground.config),
+        Contacts: Contacts(),
     }
     _add_sign_in(ground, made)
     _add_accounts(ground, made)

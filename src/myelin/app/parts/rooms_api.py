@@ -14,6 +14,7 @@ from myelin.api.client import (
     leaving,
     list_joined_rooms,
     list_public_rooms,
+    mutual_rooms,
     redaction,
     report_content,
     room_send,
@@ -21,6 +22,7 @@ from myelin.api.client import (
     room_summary,
     room_upgrades,
     space_hierarchy,
+    third_party_lookup,
 )
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
@@ -30,6 +32,7 @@ from myelin.services.directory.aliases import Aliases
 from myelin.services.directory.ports import RemoteDirectories
 from myelin.services.directory.public_rooms import PublicRooms
 from myelin.services.directory.published_rooms import PublishedRooms
+from myelin.services.directory.third_parties import ThirdParties, ThirdPartyNetworks
 from myelin.services.membership.by_state import MembershipState, StateSender
 from myelin.services.membership.everywhere import MembershipsEverywhere
 from myelin.services.membership.guests import Guests
@@ -46,6 +49,7 @@ from myelin.services.rooms.canonical_alias import CANONICAL_ALIAS, CanonicalAlia
 from myelin.services.rooms.create import RoomCreation
 from myelin.services.rooms.hierarchy import Hierarchy
 from myelin.services.rooms.invite_permission import InvitePermission
+from myelin.services.rooms.mutual_rooms import MutualRooms
 from myelin.services.rooms.ports import RemoteRoomSources
 from myelin.services.rooms.reports import Reports
 from myelin.services.rooms.restricted import RestrictedRooms
@@ -74,6 +78,8 @@ ENDPOINTS = (
     space_hierarchy.endpoints,
     room_upgrades.endpoints,
     report_content.endpoints,
+    mutual_rooms.endpoints,
+    third_party_lookup.endpoints,
 )
 
 
@@ -83,6 +89,7 @@ def make_rooms_api(ground: Ground, services: Mapping[type, Any]) -> Part:
         RemoteRoomSources: RemoteRoomSources(),
         RemoteDirectories: RemoteDirectories(),
         RoomMoves: RoomMoves(),
+        ThirdPartyNetworks: ThirdPartyNetworks(),
     }
     _add_directory(ground, services, made)
     _add_sending(ground, services, made)
@@ -159,4 +166,6 @@ def _add_memberships(ground: Ground, services: Mapping[type, Any], made: dict[ty
 def _add_looking(ground: Ground, services: Mapping[type, Any], made: dict[type, Any]) -> None:
     summaries = Summaries(services[Rooms], ground.database)
     made[Summaries] = summaries
+    made[MutualRooms] = MutualRooms(ground.database)
+    made[ThirdParties] = ThirdParties(made[ThirdPartyNetworks])
     made[Hierarchy] = Hierarchy(services[Rooms], summaries, max_rooms=ground.config.rooms.max_hierarchy_rooms)

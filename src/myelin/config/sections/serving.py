@@ -62,6 +62,15 @@ class Server(Section, frozen=True, kw_only=True):
     support_matrix_id: Annotated[
         str, about("The administrator's Matrix user ID, shown by /.well-known/matrix/support. Empty: not shown.")
     ] = ""
+    policy_server_key: Annotated[
+        str,
+        about(
+            "The public Ed25519 key, in unpadded Base64, of the policy server that runs under this name, shown by "
+            "/.well-known/matrix/policy_server. Empty: there is none.",
+            pattern=r"^([A-Za-z0-9+/]{43})?$",
+            form="an Ed25519 key of 43 Base64 characters",
+        ),
+    ] = ""
     support_page: Annotated[str, about("A help page, shown by /.well-known/matrix/support. Empty: not shown.")] = ""
 
 

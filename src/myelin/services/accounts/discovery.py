@@ -70,6 +70,13 @@ class Discovery:
             raise NotFound("No contact is configured")
         return answer
 
+    def policy_server_file(self) -> dict[str, Any]:
+        """`/.well-known/matrix/policy_server`. Raises NotFound where there is none."""
+        self._check_served()
+        if not self._config.server.policy_server_key:
+            raise NotFound("There is no policy server under this name")
+        return {"public_keys": {"ed25519": self._config.server.policy_server_key}}
+
     def _check_served(self) -> None:
         if not self._config.server.serve_well_known:
             raise NotFound("This server does not serve its well-known files")

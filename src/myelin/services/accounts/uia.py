@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from myelin.db.connection import Database
-from myelin.matrix.errors import BadJson, Forbidden, MatrixError, Unrecognized
+from myelin.matrix.errors import BadJson, Forbidden, MatrixError, NotFound, Unrecognized
 from myelin.services.accounts.tokens import new_secret
 from myelin.services.accounts.uia_stages import Stage, StageFailed
 from myelin.store.uia_sessions import UiaSession, UiaSessionStore
@@ -89,6 +89,20 @@ class InteractiveAuth:
         if isinstance(session, str):
             return await self._step(operation, session, auth, rest, flows)
         return await self._single_step(operation, auth, rest, flows)
+
+    async def is_open(self, session: str) -> bool:
+        """Whether an authentication is under way."""
+        return "\0" not in session and await self._store.session(session, self._clock.now_ms()) is not None
+
+    async def pass_stage(self, session: str, stage: str, auth: Mapping[str, Any], address: str) -> None:
+        """Take a step from a page instead of the client's request, once.
+
+        Raises NotFound for a session that is over, StageFailed or MissingParam.
+        """
+        if not await self.is_open(session):
+            raise NotFound("The authentication session is not known or has expired; begin again")
+        if stage not in {passed.stage for passed in await self._store.stages(session)}:
+            await self._store.add_stage(session, stage, await self._stages[stage].check(auth, "", address))
 
     async def _single_step(
         self, operation: Operation, auth: dict[str, Any], rest: dict[str, Any], flows: Sequence[Sequence[str]]
