@@ -67,7 +67,7 @@ class DeviceExtensions:
             "device_one_time_keys_count": orjson.Fragment(counts.counts_json),
             "device_unused_fallback_key_types": orjson.Fragment(counts.fallback_json),
         }
-        if since is None:
+        if since is None or since >= until:
             return answer, False
         changed, left = await self._device_changes(mine, since, until)
         if changed or left:

@@ -46,7 +46,7 @@ class RoomExtensions:
 
     async def changed_rooms(self, data: UserAccountData, known: Set[str], since: int | None, until: int) -> set[str]:
         """Rooms of which the extensions have something new."""
-        if since is None:
+        if since is None or since >= until:
             return set()
         changed = await self._receipts.rooms_changed(since, until) if "receipts" in known else set()
         if "account_data" in known:
