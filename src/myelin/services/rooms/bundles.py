@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from myelin.matrix.relations import is_valid_edit
+from myelin.matrix.relations import latest_edit
 from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.room import Room
 from myelin.services.rooms.timeline import TimelineEvent, render_json
@@ -125,12 +125,9 @@ class _Rendering:
 
     def _edit(self, parent: TimelineEvent, candidates: Sequence[Relation]) -> TimelineEvent | None:
         """The newest valid edit, by time and then by ID (spec: event replacements)."""
-        edits = [event for child in candidates if (event := self._events.get(child.event_id)) is not None]
-        return max(
-            (edit for edit in edits if is_valid_edit(parent.pdu, edit.pdu)),
-            key=lambda edit: (edit.pdu.origin_server_ts, edit.pdu.event_id),
-            default=None,
-        )
+        edits = [event.pdu for child in candidates if (event := self._events.get(child.event_id)) is not None]
+        latest = latest_edit(parent.pdu, edits)
+        return None if latest is None else self._events[latest.event_id]
 
     def _thread(self, root: TimelineEvent, replies: Sequence[Relation]) -> bytes | None:
         latest = self._events.get(replies[-1].event_id)
