@@ -119,7 +119,6 @@ class RelationStore(Store):
     )
     async def in_threads(self, room_id: str, after: int, until: int, limit: int) -> list[str]:
         """The last replies in threads of a room between two positions."""
-        ...
 
     @query(
         "SELECT DISTINCT relates_to FROM relations WHERE rel_type = 'm.thread' AND sender = :sender "

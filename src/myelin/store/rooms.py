@@ -30,7 +30,6 @@ class RoomStore(Store):
     @query("SELECT room_id FROM rooms WHERE room_id IN :room_ids AND version > :since")
     async def written_after(self, room_ids: list[str], since: int) -> list[str]:
         """Those of the rooms whose last event is after a position."""
-        ...
 
     @query("SELECT room_id FROM rooms ORDER BY room_id")
     async def room_ids(self) -> list[str]:
@@ -41,8 +40,8 @@ ADD_ROOM = ClaimSql(
     "ADD_ROOM",
     single="INSERT INTO rooms (room_id, room_version, version, extremities, depth) VALUES (:room_id, :room_version, "
     ":version, :extremities, :depth) ON CONFLICT DO NOTHING RETURNING room_id",
-    bulk="INSERT INTO rooms (room_id, room_version, version, extremities, depth) SELECT * FROM unnest(:room_id::text[], "
-    ":room_version::text[], :version::bigint[], :extremities::text[], :depth::bigint[]) ON CONFLICT DO NOTHING "
+    bulk="INSERT INTO rooms (room_id, room_version, version, extremities, depth) SELECT * FROM unnest("
+    ":room_id::text[], :room_version::text[], :version::bigint[], :extremities::text[], :depth::bigint[]) ON CONFLICT DO NOTHING "
     "RETURNING room_id",
     key=1,
     undo="DELETE FROM rooms WHERE room_id = :room_id",

@@ -2,12 +2,13 @@
 
 import asyncio
 import dataclasses
+import itertools
 from collections.abc import AsyncIterator
 
 import orjson
 import pytest
-from inprocess import SERVER_NAME, make_config
 
+from inprocess import SERVER_NAME, make_config
 from myelin.app.build import lay_ground
 from myelin.app.ground import Ground
 from myelin.app.parts.rooms import make_rooms
@@ -103,7 +104,7 @@ async def test_state_is_one_row_a_change(process: Process) -> None:
     store = StateStore(process.ground.database)
     history = await store.history(room_id, "m.room.topic", "")
     assert len(history) == 5
-    assert all(a.to_pos == b.from_pos for a, b in zip(history, history[1:], strict=False))
+    assert all(a.to_pos == b.from_pos for a, b in itertools.pairwise(history))
     for interval in history:
         at = await store.entry_at(room_id, "m.room.topic", "", interval.from_pos)
         assert at == interval.event_id
@@ -115,7 +116,7 @@ async def test_two_changes_of_one_key_in_one_batch_leave_one_current(process: Pr
     await asyncio.gather(*(process.writer.write(room_id, [d]) for d in drafts))
     history = await StateStore(process.ground.database).history(room_id, "m.room.topic", "")
     assert len(history) == 8
-    assert all(a.to_pos == b.from_pos for a, b in zip(history, history[1:], strict=False))
+    assert all(a.to_pos == b.from_pos for a, b in itertools.pairwise(history))
 
 
 async def test_who_is_not_in_the_room_cannot_send_and_harms_nobody(process: Process) -> None:
