@@ -41,8 +41,8 @@ ADD_ROOM = ClaimSql(
     single="INSERT INTO rooms (room_id, room_version, version, extremities, depth) VALUES (:room_id, :room_version, "
     ":version, :extremities, :depth) ON CONFLICT DO NOTHING RETURNING room_id",
     bulk="INSERT INTO rooms (room_id, room_version, version, extremities, depth) SELECT * FROM unnest("
-    ":room_id::text[], :room_version::text[], :version::bigint[], :extremities::text[], :depth::bigint[]) ON CONFLICT DO NOTHING "
-    "RETURNING room_id",
+    ":room_id::text[], :room_version::text[], :version::bigint[], :extremities::text[], :depth::bigint[]) "
+    "ON CONFLICT DO NOTHING RETURNING room_id",
     key=1,
     undo="DELETE FROM rooms WHERE room_id = :room_id",
 )
