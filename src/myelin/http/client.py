@@ -43,6 +43,7 @@ class HttpClient:
 
     def __init__(self, guard: AddressGuard, *, user_agent: str, allow_http: bool, limit_per_host: int) -> None:
         self._guard = guard
+        self._resolver = GuardedResolver(guard)
         self._user_agent = user_agent
         self._schemes = frozenset({"https", "http"}) if allow_http else frozenset({"https"})
         self._limit_per_host = limit_per_host
@@ -82,6 +83,7 @@ class HttpClient:
         """Close all connections."""
         if self._opened is not None:
             await self._opened.close()
+        await self._resolver.close()
 
     def _checked(self, url: str) -> URL:
         try:
@@ -100,7 +102,7 @@ class HttpClient:
     def _session(self) -> aiohttp.ClientSession:
         if self._opened is None:
             connector = aiohttp.TCPConnector(
-                resolver=GuardedResolver(self._guard),
+                resolver=self._resolver,
                 limit=MAX_CONNECTIONS,
                 limit_per_host=self._limit_per_host,
                 ttl_dns_cache=DNS_CACHE_S,
