@@ -71,7 +71,7 @@ class Client:
             )
         async with self._session.request(method, target, data=data, headers=headers) as response:
             raw = await response.read()
-            check_answer(method, target.raw_path, response.status, response.content_type, raw)
+            check_answer(method, target.raw_path_qs, response.status, response.content_type, raw)
             is_json = response.content_type == "application/json"
             return Answer(response.status, msgspec.json.decode(raw) if is_json and raw else None, response.headers, raw)
 

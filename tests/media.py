@@ -22,7 +22,7 @@ async def call(client: Client, method: str, path: str, data: Any = None, **heade
     skip = () if "Content-Type" in sent else ("Content-Type",)
     async with client._session.request(method, url, data=body, headers=sent, skip_auto_headers=skip) as response:
         raw = await response.read()
-        check_answer(method, url.raw_path, response.status, response.content_type, raw)
+        check_answer(method, url.raw_path_qs, response.status, response.content_type, raw)
         is_json = response.content_type == "application/json" and raw
         return Answer(response.status, await response.json() if is_json else None, response.headers, raw)
 

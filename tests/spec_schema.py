@@ -17,6 +17,7 @@ DATA = Path(__file__).parent / "spec" / "data"
 CLIENT_SERVER = DATA / "api" / "client-server"
 METHODS = ("get", "put", "post", "delete")
 SCHEME = "spec://"
+UNSTABLE_QUERY = "org.matrix.msc4140.delay="
 OF_HTTP = frozenset({206, 304, 416})
 """Answers to conditional and range requests: HTTP's own, which the spec need not name."""
 
@@ -83,6 +84,10 @@ def _patterns() -> list[tuple[re.Pattern[str], Operation]]:
 
 def check_answer(method: str, url_path: str, status: int, content_type: str, body: bytes) -> None:
     """Raise AssertionError where the answer is not what the spec says of this endpoint and status."""
+    url_path, _, query = url_path.partition("?")
+    if query.startswith(UNSTABLE_QUERY) or f"&{UNSTABLE_QUERY}" in query:
+        # An event that is sent later has no ID yet; what the answer says instead is not in the spec.
+        return
     path = re.sub(r"^(/_matrix/(?:client|media))/r0/", r"\1/v3/", url_path)
     shown = (method, url_path, status, body[:2000])
     if status in OF_HTTP:

@@ -6,6 +6,7 @@ import msgspec
 
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.requester import Requester
+from myelin.services.delayed_events.delayed_events import DelayedEvents, Wish
 from myelin.services.rooms.sending import EventSender
 from myelin.services.rooms.writer import Once
 
@@ -28,6 +29,18 @@ class Timestamp(msgspec.Struct, frozen=True):
         return None if requester.appservice_id is None else self.ts
 
 
+class SendQuery(Timestamp, frozen=True):
+    """When the event happened, or is to be sent."""
+
+    delay_ms: int | None = msgspec.field(default=None, name="org.matrix.msc4140.delay")
+
+
+class DelayId(msgspec.Struct, frozen=True):
+    """The ID of an event that is sent later."""
+
+    delay_id: str
+
+
 @endpoints.endpoint(
     "PUT /_matrix/client/v3/rooms/{room_id}/send/{event_type}/{txn_id}",
     auth=Auth.GUEST,
@@ -38,13 +51,17 @@ class Timestamp(msgspec.Struct, frozen=True):
 async def send_message(
     requester: Requester,
     sender: EventSender,
+    delayed: DelayedEvents,
     room_id: str,
     event_type: str,
     txn_id: str,
-    query: Timestamp,
+    query: SendQuery,
     body: dict[str, Any],
-) -> EventId:
+) -> EventId | DelayId:
     """Send a message event."""
     user_id = requester.user_id
+    if query.delay_ms is not None:
+        wish = Wish(user_id, requester.device_id or "", room_id, event_type, None, body, txn_id)
+        return DelayId(await delayed.add(wish, query.delay_ms))
     once = Once(user_id, requester.device_id or "", txn_id, f"send/{room_id}")
     return EventId(await sender.send(user_id, room_id, event_type, body, once=once, ts=query.of(requester)))

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from myelin.api.client.room_send import EventId, Timestamp
+from myelin.api.client.room_send import DelayId, EventId, SendQuery
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.requester import Requester
+from myelin.services.delayed_events.delayed_events import DelayedEvents, Wish
 from myelin.services.membership.by_state import StateSender
 
 endpoints = Endpoints(group="rooms")
@@ -20,13 +21,17 @@ endpoints = Endpoints(group="rooms")
 async def set_room_state_with_key(
     requester: Requester,
     sender: StateSender,
+    delayed: DelayedEvents,
     room_id: str,
     event_type: str,
     state_key: str,
-    query: Timestamp,
+    query: SendQuery,
     body: dict[str, Any],
-) -> EventId:
+) -> EventId | DelayId:
     """Set a piece of state; with nothing after the last slash the key is empty."""
+    if query.delay_ms is not None:
+        wish = Wish(requester.user_id, requester.device_id or "", room_id, event_type, state_key, body)
+        return DelayId(await delayed.add(wish, query.delay_ms))
     return EventId(await sender.put(requester, room_id, (event_type, state_key), body, ts=query.of(requester)))
 
 
@@ -41,10 +46,11 @@ async def set_room_state_with_key(
 async def set_room_state(
     requester: Requester,
     sender: StateSender,
+    delayed: DelayedEvents,
     room_id: str,
     event_type: str,
-    query: Timestamp,
+    query: SendQuery,
     body: dict[str, Any],
-) -> EventId:
+) -> EventId | DelayId:
     """Set a piece of state with an empty key."""
-    return EventId(await sender.put(requester, room_id, (event_type, ""), body, ts=query.of(requester)))
+    return await set_room_state_with_key(requester, sender, delayed, room_id, event_type, "", query, body)

@@ -26,6 +26,7 @@ from myelin.api.client import (
 )
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
+from myelin.services.accounts.discovery import Discovery
 from myelin.services.accounts.ports import DeactivationListeners, ProfileListeners
 from myelin.services.accounts.profiles import ProfileService
 from myelin.services.directory.aliases import Aliases
@@ -167,5 +168,6 @@ def _add_looking(ground: Ground, services: Mapping[type, Any], made: dict[type, 
     summaries = Summaries(services[Rooms], ground.database)
     made[Summaries] = summaries
     made[MutualRooms] = MutualRooms(ground.database)
+    services[Discovery].unstable_features["uk.half-shot.msc2666.query_mutual_rooms.stable"] = True
     made[ThirdParties] = ThirdParties(made[ThirdPartyNetworks])
     made[Hierarchy] = Hierarchy(services[Rooms], summaries, max_rooms=ground.config.rooms.max_hierarchy_rooms)

@@ -6,6 +6,7 @@ from typing import Any
 from myelin.app.ground import Ground
 from myelin.app.parts.accounts import make_accounts
 from myelin.app.parts.calls import make_calls
+from myelin.app.parts.delayed_events import make_delayed_events
 from myelin.app.parts.directory import make_directory
 from myelin.app.parts.e2ee import make_e2ee
 from myelin.app.parts.initial_sync import make_initial_sync
@@ -38,6 +39,7 @@ PARTS: tuple[MakePart, ...] = (
     make_search,
     make_sync,
     make_calls,
+    make_delayed_events,
     make_initial_sync,
     make_sliding_sync,
     make_push,

@@ -19,6 +19,10 @@ class Rooms(Section, frozen=True, kw_only=True):
     max_aliases_per_user: Annotated[Positive, about("How many aliases one user may make.")] = 500
     max_invites_at_creation: Annotated[Count, about("How many users may be invited in one createRoom.")] = 100
     max_hierarchy_rooms: Annotated[Positive, about("How many rooms of a space one answer holds.", le=1000)] = 50
+    max_event_delay_ms: Annotated[
+        Milliseconds, about("How long a client may delay an event, in milliseconds; 0: not at all.", ge=0)
+    ] = 86_400_000
+    max_delayed_events_per_user: Annotated[Positive, about("How many delayed events a user may have waiting.")] = 100
     directory_needs_login: Annotated[bool, about("Show the list of public rooms only to who has signed in.")] = True
 
 
