@@ -198,7 +198,13 @@ def transaction_part(event: TimelineEvent) -> bytes:
 
 
 def render(
-    event: TimelineEvent, now_ms: int, *, device_id: str | None = None, room_id: str | None = None, more: bytes = b""
+    event: TimelineEvent,
+    now_ms: int,
+    *,
+    device_id: str | None = None,
+    user_id: str | None = None,
+    room_id: str | None = None,
+    more: bytes = b"",
 ) -> Any:
     """The client event as JSON to splice into an answer; see `render_json`."""
-    return orjson.Fragment(render_json(event, now_ms, device_id=device_id, room_id=room_id, more=more))
+    return orjson.Fragment(render_json(event, now_ms, device_id=device_id, user_id=user_id, room_id=room_id, more=more))

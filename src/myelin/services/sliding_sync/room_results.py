@@ -181,10 +181,11 @@ class RoomResults:
         if not stretch.events and not stretch.limited and not telling.is_initial:
             return result
         now = self._clock.now_ms()
-        device_id = telling.device_id
-        bundles = await self._bundles.of(room, stretch.events, telling.user_id, device_id=device_id)
+        user_id, device_id = telling.user_id, telling.device_id
+        bundles = await self._bundles.of(room, stretch.events, user_id, device_id=device_id)
         result["timeline"] = [
-            render(e, now, device_id=device_id, more=bundles.get(e.pdu.event_id, b"")) for e in stretch.events
+            render(e, now, device_id=device_id, user_id=user_id, more=bundles.get(e.pdu.event_id, b""))
+            for e in stretch.events
         ]
         result["limited"] = stretch.limited
         result["prev_batch"] = page_token(stretch.start)

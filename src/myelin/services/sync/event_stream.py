@@ -105,7 +105,7 @@ class EventStream:
         now_ms = self._clock.now_ms()
         by_id = {event.pdu.event_id: event for event in events}
         found = [
-            render(event, now_ms, device_id=requester.device_id, room_id=event.pdu.room_id)
+            render(event, now_ms, device_id=requester.device_id, user_id=requester.user_id, room_id=event.pdu.room_id)
             for event in sorted(by_id.values(), key=lambda event: event.position)
         ]
         found += await self._ephemeral(view.user_id, among, start, end)

@@ -110,7 +110,9 @@ class JoinedRooms:
         else:
             bundles = await self._bundles.of(room, stretch.events, reader.user_id, device_id=reader.device_id)
             events = [
-                render(e, now, device_id=reader.device_id, more=bundles.get(e.pdu.event_id, b""))
+                render(
+                    e, now, device_id=reader.device_id, user_id=reader.user_id, more=bundles.get(e.pdu.event_id, b"")
+                )
                 for e in stretch.events
             ]
         return {
