@@ -7,6 +7,7 @@ from typing import Protocol, cast
 from aiohttp import web
 
 from myelin.http.json_answer import Answer
+from myelin.http.request import WAITING_TASK
 
 BACKLOG = 1024
 _AiohttpHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -20,13 +21,22 @@ class Handler(Protocol):
         ...
 
 
+class _Server(web.Server):
+    """aiohttp lets the answers to clients that have gone be finished, as is right for writes: but not long polls."""
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        request = handler._current_request  # noqa: SLF001  (there is no public way to learn which request it was)
+        task = request.get(WAITING_TASK) if request is not None else None
+        if task is not None:
+            task.cancel()
+
+
 class Listener:
     """The public addresses of this process."""
 
     def __init__(self, handler: Handler, *, keepalive_s: float, shutdown_s: float) -> None:
-        self._server = web.Server(
-            cast("_AiohttpHandler", handler.handle), keepalive_timeout=keepalive_s, access_log=None
-        )
+        self._server = _Server(cast("_AiohttpHandler", handler.handle), keepalive_timeout=keepalive_s, access_log=None)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=shutdown_s)
         self._sites: list[web.TCPSite] = []
 

@@ -1,5 +1,6 @@
 """A request as endpoints see it."""
 
+import asyncio
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
@@ -14,6 +15,9 @@ MAX_QUERY_FIELDS = 256
 """More query parameters than this are not read."""
 
 Network = IPv4Network | IPv6Network
+
+WAITING_TASK: web.RequestKey["asyncio.Task[Any] | None"] = web.RequestKey("waiting_task")
+"""Under this a raw request keeps the task that is to end when its connection is lost."""
 
 
 class Request:
@@ -30,6 +34,10 @@ class Request:
         self.max_body = max_body
         self.trusted_proxies = trusted_proxies
         self._query: dict[str, str] | None = None
+
+    def end_with_connection(self) -> None:
+        """Have the running task cancelled when the client goes away: for requests that only wait and read."""
+        self.raw[WAITING_TASK] = asyncio.current_task()
 
     @property
     def headers(self) -> Mapping[str, str]:

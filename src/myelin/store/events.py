@@ -74,6 +74,17 @@ class EventStore(Store):
         """The last events of a room's timeline between two positions (neither included), newest first."""
 
     @query(
+        sqlite=f"SELECT {_COLUMNS} FROM events AS e WHERE room_id IN :room_ids AND position IN (SELECT n.position "
+        "FROM events AS n WHERE n.room_id = e.room_id AND n.flags = 0 AND n.position < :before "
+        "ORDER BY n.position DESC LIMIT :limit) ORDER BY position DESC",
+        postgres=f"SELECT newest.* FROM unnest(:room_ids::text[]) AS r (room_id) CROSS JOIN LATERAL "
+        f"(SELECT {_COLUMNS} FROM events AS e WHERE e.room_id = r.room_id AND e.flags = 0 AND e.position < :before "
+        "ORDER BY e.position DESC LIMIT :limit) AS newest ORDER BY newest.position DESC",
+    )
+    async def newest_of_rooms(self, room_ids: list[str], before: int, limit: int) -> list[StoredEvent]:
+        """The last events of each room's timeline before a position, newest first."""
+
+    @query(
         f"SELECT {_COLUMNS} FROM events WHERE room_id = :room_id AND flags = 0 AND position > :after "
         "AND position < :before ORDER BY position LIMIT :limit"
     )

@@ -18,6 +18,16 @@ class StateRow(NamedTuple):
     membership: str | None
 
 
+class RoomStateRow(NamedTuple):
+    """An entry of the state of one of several rooms."""
+
+    room_id: str
+    type: str
+    state_key: str
+    event_id: str
+    membership: str | None
+
+
 class StateChange(NamedTuple):
     """An entry that began at a position."""
 
@@ -33,7 +43,7 @@ class Membership(NamedTuple):
 
     room_id: str
     user_id: str
-    membership: str
+    membership: str | None
     event_id: str
     from_pos: int
     to_pos: int
@@ -76,6 +86,13 @@ class StateStore(Store):
     )
     async def at(self, room_id: str, position: int) -> list[StateRow]:
         """The room's whole state after the event at a position."""
+
+    @query(
+        "SELECT room_id, type, state_key, event_id, membership FROM state WHERE room_id IN :room_ids "
+        "AND from_pos <= :position AND to_pos > :position"
+    )
+    async def of_rooms_at(self, room_ids: list[str], position: int) -> list[RoomStateRow]:
+        """The whole state of some rooms at a position."""
 
     @query(
         "SELECT type, state_key, event_id, membership FROM state WHERE room_id = :room_id AND type IN :types "
@@ -128,10 +145,24 @@ class StateStore(Store):
 
     @query(
         f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
+        "AND from_pos <= :position ORDER BY room_id, from_pos"
+    )
+    async def memberships_until(self, user_id: str, position: int) -> list[Membership]:
+        """All that a user's memberships ever were up to a position, by room, oldest first."""
+
+    @query(
+        f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
         "AND room_id = :room_id ORDER BY from_pos"
     )
     async def memberships_in(self, user_id: str, room_id: str) -> list[Membership]:
         """All that a user's membership of a room ever was, oldest first."""
+
+    @query(
+        f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
+        "AND room_id IN :room_ids ORDER BY room_id, from_pos"
+    )
+    async def all_memberships_in(self, user_id: str, room_ids: list[str]) -> list[Membership]:
+        """All that a user's memberships of some rooms ever were, by room, oldest first."""
 
     @query(
         f"SELECT {_MEMBERSHIP} FROM state WHERE room_id = :room_id AND type = 'm.room.member' "

@@ -16,8 +16,6 @@ from myelin.services.presence.presence import Presence
 from myelin.services.receipts.receipts import Receipts
 from myelin.services.rooms.bundles import Bundles
 from myelin.services.rooms.cache import Rooms
-from myelin.services.rooms.client_events import ClientEvents
-from myelin.services.rooms.visibility import Visibility
 from myelin.services.sliding_sync.bump_stamps import BumpStamps
 from myelin.services.sliding_sync.connections import Connections
 from myelin.services.sliding_sync.device_extensions import DeviceExtensions
@@ -27,14 +25,14 @@ from myelin.services.sliding_sync.sliding_sync import SlidingSync
 from myelin.services.sliding_sync.told_rooms import ToldRooms
 from myelin.services.sliding_sync.user_lists import UserLists
 from myelin.services.sync.absent import AbsentRooms
-from myelin.services.sync.states import States
+from myelin.services.sync.rendering import Rendering
+from myelin.services.sync.summaries import Summaries
 from myelin.services.sync.timelines import Timelines
 from myelin.services.sync.user_rooms import UserRooms
 from myelin.services.sync.waiting import Waiting
 from myelin.services.typing.typing_users import TypingUsers
 from myelin.services.userdata.account_data import AccountData
 from myelin.services.userdata.ignored_users import IgnoredUsers
-from myelin.store.events import EventStore
 from myelin.store.sliding_sync import SlidingSyncStore
 from myelin.store.state import StateStore
 
@@ -79,8 +77,9 @@ def _told_rooms(ground: Ground, services: Mapping[type, Any]) -> ToldRooms:
     results = RoomResults(
         rooms,
         state,
-        Timelines(EventStore(ground.database), services[ClientEvents], services[Visibility]),
-        States(rooms, state),
+        services[Timelines],
+        services[Rendering],
+        services[Summaries],
         services[Bundles],
         services[Unread],
         BumpStamps(ground.database),

@@ -1,4 +1,4 @@
-"""`/sync`."""
+"""`/sync`, and the event stream that was there before it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,16 +16,22 @@ from myelin.services.receipts.receipts import Receipts
 from myelin.services.rooms.bundles import Bundles
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.client_events import ClientEvents
+from myelin.services.rooms.selection import Selection
 from myelin.services.rooms.visibility import Visibility
 from myelin.services.sync.absent import AbsentRooms
+from myelin.services.sync.answers import Answers
 from myelin.services.sync.changed_rooms import ChangedRooms
 from myelin.services.sync.device_changes import DeviceChanges
 from myelin.services.sync.event_stream import EventStream
 from myelin.services.sync.joined import JoinedRooms
+from myelin.services.sync.key_news import KeyNews
 from myelin.services.sync.lazy_members import LazyMembers
 from myelin.services.sync.presences import Presences
+from myelin.services.sync.rendering import Rendering
 from myelin.services.sync.room_sections import RoomSections
+from myelin.services.sync.rooms_ahead import RoomsAhead
 from myelin.services.sync.states import States
+from myelin.services.sync.summaries import Summaries
 from myelin.services.sync.sync import Sync
 from myelin.services.sync.timelines import Timelines
 from myelin.services.sync.user_rooms import UserRooms
@@ -35,92 +41,103 @@ from myelin.services.userdata.account_data import AccountData
 from myelin.services.userdata.ignored_users import IgnoredUsers
 from myelin.services.userdata.push_rules import PushRulesets
 from myelin.store.events import EventStore
+from myelin.store.members import MemberStore
 from myelin.store.state import StateStore
 
 
 def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
     """What is new, for all who wait."""
-    users = UserRooms(ground.database, ground.feed)
-    waiting = Waiting(ground.feed, services[Rooms], users)
-    unread = Unread(ground.database, ground.feed, services[Receipts], services[PushRulesets])
-    changed = ChangedRooms(ground.database, ground.feed)
-    joined, absent = _rooms(ground, services, unread)
-    sync = Sync(
+    database, feed = ground.database, ground.feed
+    users = UserRooms(database, feed)
+    selection = Selection(database, services[IgnoredUsers])
+    timelines = Timelines(
+        EventStore(database), services[Rooms], services[ClientEvents], services[Visibility], selection
+    )
+    made: dict[type, Any] = {
+        UserRooms: users,
+        Timelines: timelines,
+        ChangedRooms: ChangedRooms(database, feed),
+        Unread: Unread(
+            database, feed, services[Rooms], services[Receipts], services[PushRulesets], services[IgnoredUsers]
+        ),
+        Summaries: Summaries(MemberStore(database), feed),
+        Rendering: Rendering(services[Rooms], services[Bundles], services[Visibility], ground.clock),
+        Presences: Presences(services[Presence], users),
+        KeyNews: KeyNews(services[KeyCounts], feed),
+        # The last to hear of anything: when it wakes somebody, all others know what is new.
+        Waiting: Waiting(feed, services[Rooms], users),
+    }
+    made[States] = States(StateStore(database), LazyMembers(), made[Rendering])
+    made[AbsentRooms] = _absent_rooms(ground, services, made)
+    made[Sync] = _sync(ground, services, made, _sections(services, made))
+    made[EventStream] = _event_stream(ground, services, made)
+    return Part(services=made, endpoints=[sync_api.endpoints, old_sync.endpoints], loops=[made[Waiting].until_stopped])
+
+
+def _absent_rooms(ground: Ground, services: Mapping[type, Any], made: Mapping[type, Any]) -> AbsentRooms:
+    return AbsentRooms(
+        services[Rooms],
+        StateStore(ground.database),
+        made[Timelines],
+        made[States],
+        made[Rendering],
+        services[ClientEvents],
+    )
+
+
+def _sections(services: Mapping[type, Any], made: Mapping[type, Any]) -> RoomSections:
+    receipts, typing, summaries = services[Receipts], services[TypingUsers], made[Summaries]
+    joined = JoinedRooms(made[Timelines], made[States], made[Rendering], summaries, made[Unread], receipts, typing)
+    return RoomSections(
+        RoomsAhead(services[Rooms], receipts, services[Visibility], summaries),
+        made[ChangedRooms],
+        joined,
+        made[AbsentRooms],
+        made[Unread],
+        receipts,
+        typing,
+    )
+
+
+def _sync(ground: Ground, services: Mapping[type, Any], made: Mapping[type, Any], sections: RoomSections) -> Sync:
+    answers = Answers(
         ground.feed,
-        users,
-        waiting,
-        _sections(ground, services, users, changed, joined, absent),
+        made[UserRooms],
+        sections,
+        DeviceChanges(services[DeviceLists], made[UserRooms], StateStore(ground.database)),
         services[AccountData],
         services[IgnoredUsers],
         services[ToDevice],
-        services[KeyCounts],
-        Presences(services[Presence], users),
+        made[KeyNews],
+        made[Presences],
         services[Presence],
         services[TypingUsers],
-        ground.clock,
-        max_timeout_ms=ground.config.sync.max_timeout_ms,
         max_limit=ground.config.sync.max_timeline_limit,
     )
-    stream = EventStream(
+    return Sync(
         ground.feed,
-        users,
+        made[Waiting],
+        answers,
+        services[ToDevice],
+        made[KeyNews],
+        services[Presence],
+        ground.clock,
+        max_timeout_ms=ground.config.sync.max_timeout_ms,
+    )
+
+
+def _event_stream(ground: Ground, services: Mapping[type, Any], made: Mapping[type, Any]) -> EventStream:
+    return EventStream(
+        ground.feed,
+        made[UserRooms],
         services[Rooms],
-        waiting,
-        changed,
-        Timelines(EventStore(ground.database), services[ClientEvents], services[Visibility]),
+        made[Waiting],
+        made[ChangedRooms],
+        made[Timelines],
         services[ClientEvents],
         services[Receipts],
         services[TypingUsers],
         services[Presence],
         ground.clock,
         max_timeout_ms=ground.config.sync.max_timeout_ms,
-    )
-    return Part(
-        services={
-            Sync: sync,
-            EventStream: stream,
-            UserRooms: users,
-            Unread: unread,
-            Waiting: waiting,
-            AbsentRooms: absent,
-        },
-        endpoints=[sync_api.endpoints, old_sync.endpoints],
-    )
-
-
-def _rooms(ground: Ground, services: Mapping[type, Any], unread: Unread) -> tuple[JoinedRooms, AbsentRooms]:
-    """What tells of rooms that readers are in, and of those that they are not in."""
-    rooms, client_events = services[Rooms], services[ClientEvents]
-    state = StateStore(ground.database)
-    timelines = Timelines(EventStore(ground.database), client_events, services[Visibility])
-    joined = JoinedRooms(
-        timelines,
-        States(rooms, state),
-        services[Bundles],
-        unread,
-        services[Receipts],
-        services[TypingUsers],
-        LazyMembers(),
-        ground.clock,
-    )
-    return joined, AbsentRooms(rooms, state, timelines, joined, client_events)
-
-
-def _sections(
-    ground: Ground,
-    services: Mapping[type, Any],
-    users: UserRooms,
-    changed: ChangedRooms,
-    joined: JoinedRooms,
-    absent: AbsentRooms,
-) -> RoomSections:
-    return RoomSections(
-        services[Rooms],
-        StateStore(ground.database),
-        changed,
-        joined,
-        absent,
-        DeviceChanges(services[DeviceLists], users),
-        services[Receipts],
-        services[TypingUsers],
     )

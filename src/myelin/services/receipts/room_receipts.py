@@ -65,6 +65,10 @@ class RoomReceipts:
         """For each thread ID, `main` and `UNTHREADED` the position of the last event that the user has read."""
         return self._read_up_to.get(user_id, _NOWHERE)
 
+    def moved_at(self, user_id: str) -> int:
+        """The position at which a receipt of the user moved last; 0: there is none."""
+        return next((r.position for r in reversed(self._by_change.values()) if r.user_id == user_id), 0)
+
     def events(self, reader: str, since: int, to: int) -> Sequence[bytes]:
         """`m.receipt` events with what moved after `since`, up to and including `to`; a `since` of 0 gives all."""
         if self.latest <= since:

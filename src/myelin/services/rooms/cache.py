@@ -12,19 +12,16 @@ from myelin.db.connection import Database
 from myelin.matrix.errors import NotFound
 from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.matrix.identifiers import is_room_id
-from myelin.matrix.room_versions import ROOM_VERSIONS, RoomVersion
-from myelin.services.rooms.decoration import Decoration
-from myelin.services.rooms.room import MEMBER, Room
+from myelin.matrix.room_versions import RoomVersion
+from myelin.services.rooms.loading import UNREADABLE, RoomLoading
+from myelin.services.rooms.room import Room
 from myelin.services.rooms.rows import to_pdu
-from myelin.services.rooms.timeline import BEGINNING, KEPT, Timeline
 from myelin.services.rooms.tip import Tip
-from myelin.store.events import EventStore, StoredEvent
+from myelin.store.events import EventStore
 from myelin.store.rooms import RoomStore, StoredRoom
-from myelin.store.state import StateStore
 
-LOADED_TIMELINE = 21
-"""Events read with a room: what a first sync shows, and one that tells whether there are more."""
-
+MAX_AT_ONCE = 100
+"""Rooms that are read together."""
 LOADS_BETWEEN_WEIGHINGS = 16
 
 
@@ -34,15 +31,16 @@ class Rooms:
     def __init__(self, database: Database, feed: Feed, *, budget_bytes: int) -> None:
         self._events = EventStore(database)
         self._rooms = RoomStore(database)
-        self._state = StateStore(database)
-        self._decoration = Decoration(database)
+        self._loading = RoomLoading(database)
         self._feed = feed
         self._budget = budget_bytes
         self._held: OrderedDict[str, Room] = OrderedDict()
-        self._loading: dict[str, asyncio.Task[Room | None]] = {}
+        self._tasks: dict[str, asyncio.Task[Room | None]] = {}
         self._loaded = 0
         self._told: dict[str, int] = {}
         """For each room being read, the last position that was told of it meanwhile."""
+        self._batches: list[dict[str, int]] = []
+        """The same for rooms that are read together."""
         feed.subscribe(RoomEvents, self._hear)
 
     def peek(self, room_id: str) -> Room | None:
@@ -55,12 +53,22 @@ class Rooms:
         if room is not None:
             self._held.move_to_end(room_id)
             return room
-        task = self._loading.get(room_id)
+        task = self._tasks.get(room_id)
         if task is None:
             if not is_room_id(room_id):
                 return None
-            task = self._loading[room_id] = asyncio.get_running_loop().create_task(self._load(room_id))
+            task = self._tasks[room_id] = asyncio.get_running_loop().create_task(self._load(room_id))
         return await asyncio.shield(task)
+
+    async def hold(self, room_ids: Iterable[str]) -> None:
+        """Have many rooms in memory, as far as they are known here and can be read, by a few queries for all."""
+        lacking = [room_id for room_id in room_ids if room_id not in self._held and room_id not in self._tasks]
+        for start in range(0, len(lacking), MAX_AT_ONCE):
+            try:
+                await self._load_all(lacking[start : start + MAX_AT_ONCE])
+            except UNREADABLE:
+                # Whoever asks for them one by one will see which one it is.
+                continue
 
     async def get(self, room_id: str) -> Room:
         """A room. Raises NotFound."""
@@ -116,43 +124,42 @@ class Rooms:
                 row = await self._rooms.room(room_id)
                 if row is None:
                     return None
-                room = await self._read(row)
-                if room.position > self._feed.position:
-                    self._feed.seen(room.position)
-                    await self._feed.caught_up()
+                room = await self._loading.read(row)
+                await self._catch_up(room.position)
                 if self._told[room_id] <= room.position <= self._feed.position:
                     self._held[room_id] = room
                     self._make_room()
                     return room
         finally:
-            self._loading.pop(room_id, None)
+            self._tasks.pop(room_id, None)
             self._told.pop(room_id, None)
 
-    async def _read(self, row: StoredRoom) -> Room:
-        version = ROOM_VERSIONS[row.room_version]
-        room = Room(row.room_id, version, row.version)
-        wanted: list[str] = []
-        for entry in await self._state.at(row.room_id, row.version):
-            room.state[entry.type, entry.state_key] = entry.event_id
-            if entry.type == MEMBER:
-                room.set_membership(entry.state_key, entry.membership)
-            else:
-                wanted.append(entry.event_id)
-        room.pdus = await self.load(wanted, version)
-        newest = await self._events.newest(row.room_id, BEGINNING, row.version + 1, LOADED_TIMELINE)
-        room.timeline = await self._timeline(newest, version)
-        return room
+    async def _load_all(self, room_ids: list[str]) -> None:
+        """Read rooms together and hold those that are whole; of what goes wrong with one the others know nothing."""
+        told = dict.fromkeys(room_ids, 0)
+        self._batches.append(told)
+        try:
+            rows = await self._rooms.rooms(room_ids)
+            rooms = await self._loading.read_all(rows) if rows else []
+            await self._catch_up(max((room.position for room in rooms), default=0))
+            for room in rooms:
+                if told[room.room_id] <= room.position <= self._feed.position and room.room_id not in self._held:
+                    self._held[room.room_id] = room
+                    self._make_room()
+        finally:
+            self._batches.remove(told)
 
-    async def _timeline(self, newest: list[StoredEvent], version: RoomVersion) -> Timeline:
-        complete = len(newest) < LOADED_TIMELINE
-        timeline = Timeline(floor=BEGINNING if complete else newest[-1].position - 1)
-        for event in reversed(await self._decoration.events(newest, version)):
-            timeline.append(event)
-        return timeline
+    async def _catch_up(self, position: int) -> None:
+        if position > self._feed.position:
+            self._feed.seen(position)
+            await self._feed.caught_up()
 
     def _hear(self, position: int, news: RoomEvents) -> None:
         room = self._held.get(news.room_id)
         if room is None:
+            for told in self._batches:
+                if news.room_id in told:
+                    told[news.room_id] = position + len(news.pdus) - 1
             if news.room_id in self._told:
                 self._told[news.room_id] = position + len(news.pdus) - 1
             return
@@ -181,9 +188,6 @@ class Rooms:
                 continue
             total -= room.weight
             self.drop(room_id)
-
-
-assert KEPT >= LOADED_TIMELINE
 
 
 def _tip_of(row: StoredRoom) -> Tip:

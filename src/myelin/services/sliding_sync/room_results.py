@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from myelin.matrix.events.pdu import StateMap
-from myelin.matrix.filters import EVERYTHING
+from myelin.matrix.filters import EVERYTHING, UNFILTERED
 from myelin.services.notifications.unread import Unread
 from myelin.services.rooms.bundles import Bundles
 from myelin.services.rooms.cache import Rooms
@@ -17,9 +17,9 @@ from myelin.services.sliding_sync.bump_stamps import BumpStamps
 from myelin.services.sliding_sync.request import RoomConfig
 from myelin.services.sliding_sync.required_state import RequiredState
 from myelin.services.sync.lazy_members import KnownMembers
-from myelin.services.sync.states import States
-from myelin.services.sync.summaries import summary_of
-from myelin.services.sync.timelines import Stretch, Timelines
+from myelin.services.sync.rendering import Rendering
+from myelin.services.sync.summaries import Summaries
+from myelin.services.sync.timelines import Stretch, Timelines, Window
 from myelin.services.sync.user_rooms import Standing
 from myelin.store.state import StateStore
 from myelin.telemetry.ambient import Clock
@@ -72,7 +72,8 @@ class RoomResults:
         rooms: Rooms,
         state: StateStore,
         timelines: Timelines,
-        states: States,
+        rendering: Rendering,
+        summaries: Summaries,
         bundles: Bundles,
         unread: Unread,
         bump_stamps: BumpStamps,
@@ -81,7 +82,8 @@ class RoomResults:
         self._rooms = rooms
         self._state = state
         self._timelines = timelines
-        self._states = states
+        self._rendering = rendering
+        self._summaries = summaries
         self._bundles = bundles
         self._unread = unread
         self._bump_stamps = bump_stamps
@@ -106,8 +108,8 @@ class RoomResults:
             return None
         result = await self._timeline(room, telling, stretch)
         if state:
-            result["required_state"] = await self._states.render(room, state, EVERYTHING)
-        counts = await self._unread.of(room, telling.user_id, telling.standing.position, telling.until)
+            result["required_state"] = await self._rendering.state(room, state, UNFILTERED)
+        counts = await self._unread.of(room, telling.user_id, telling.standing.entered, telling.until, is_entry=True)
         result["notification_count"] = sum(counts.by_thread.values())
         result["highlight_count"] = sum(counts.highlights.values())
         result["bump_stamp"] = await self._bump_stamps.of(room, telling.until, telling.standing.position)
@@ -130,7 +132,7 @@ class RoomResults:
             state = required.select(await self._changes(room, telling.after, until))
         state = {**state, (MEMBER, telling.user_id): telling.standing.event_id}
         result = await self._timeline(room, telling, stretch)
-        result["required_state"] = await self._states.render(room, state, EVERYTHING)
+        result["required_state"] = await self._rendering.state(room, state, UNFILTERED)
         result["bump_stamp"] = telling.standing.position
         if telling.after is None:
             await self._describe_as_of(result, room, whole)
@@ -143,7 +145,7 @@ class RoomResults:
             {
                 "membership": telling.standing.membership,
                 "bump_stamp": telling.standing.position,
-                "required_state": await self._states.render(room, own, EVERYTHING),
+                "required_state": await self._rendering.state(room, own, UNFILTERED),
             }
         )
 
@@ -151,11 +153,8 @@ class RoomResults:
         """The room's newest events: those after what the client knows, or more where it wants more."""
         from_start = telling.after is None or telling.is_expanded
         after = BEGINNING if from_start or telling.after is None else telling.after
-        stretch = await self._timelines.read(room, telling.user_id, after, until, telling.config.limit, EVERYTHING)
-        if telling.ignored:
-            shown = [e for e in stretch.events if e.pdu.is_state or e.pdu.sender not in telling.ignored]
-            stretch = stretch._replace(events=shown)
-        return stretch
+        window = Window(after, until, telling.config.limit, EVERYTHING, telling.ignored)
+        return await self._timelines.read(room, telling.user_id, window)
 
     async def _changed(self, room: Room, telling: Telling, until: int) -> StateMap:
         """The room's state that is newer than what the client knows."""
@@ -212,7 +211,7 @@ class RoomResults:
 
     async def _heroes(self, room: Room, user_id: str) -> list[dict[str, str]]:
         """Whom to name the room after."""
-        user_ids = summary_of(room, user_id).get("m.heroes", ())
+        user_ids = await self._summaries.heroes(room, user_id) or []
         await self._rooms.hold_state(room, [(MEMBER, hero) for hero in user_ids])
         heroes = []
         for hero in user_ids:

@@ -101,8 +101,7 @@ class SlidingSync:
         await self._presence.synced(request.user_id, request.device_id, request.set_presence)
         if pos is not None and pos.position > self._feed.position:
             # The token comes from a process that has heard more than this one.
-            self._feed.seen(pos.position)
-            await self._feed.caught_up()
+            await self._feed.reach(pos.position)
         if pos is None:
             connection = self._connections.anew(request.user_id)
         else:
@@ -120,17 +119,14 @@ class SlidingSync:
     ) -> _Answer:
         """The answer with news, or the last one before the time is over."""
         deadline = self._clock.monotonic() + min(request.timeout_ms, self._max_timeout_ms) / 1000
-        while True:
-            told = self._waiting.told
-            answer = await self._build(request, connection, wanted, pos)
-            if answer.is_news or pos is None or connection.turn != turn:
-                return answer
-            left = deadline - self._clock.monotonic()
-            if left <= 0:
-                return answer
-            # What was told while the answer was built woke nobody who waits only now: look again.
-            if told == self._waiting.told and not await self._waiting.news(request.user_id, left):
-                return answer
+        with self._waiting.poll(request.user_id) as poll:
+            while True:
+                answer = await self._build(request, connection, wanted, pos)
+                if answer.is_news or pos is None or connection.turn != turn:
+                    return answer
+                left = deadline - self._clock.monotonic()
+                if left <= 0 or not await poll.news(left):
+                    return answer
 
     async def _finish(self, request: SlidingSyncRequest, connection: Connection, turn: int, answer: _Answer) -> bytes:
         serial = await self._connections.keep(request.key, connection, turn, answer.change)

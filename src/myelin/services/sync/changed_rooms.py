@@ -20,7 +20,7 @@ class ChangedRooms:
         feed.subscribe(RoomEvents, self._hear)
 
     async def among(self, room_ids: Set[str], since: int, until: int) -> set[str]:
-        """Those of the rooms that have events after one position, up to and including another."""
+        """Those of the rooms that have events after one position, up to and including another, or even newer ones."""
         recent = self._recent.between(since, until)
         if recent is not None:
             return set(recent).intersection(room_ids) if recent else set()

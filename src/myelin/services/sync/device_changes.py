@@ -1,59 +1,81 @@
 """`device_lists` in a sync answer: whose keys to fetch again, and whose not to track any more."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence, Set
+from typing import Any, NamedTuple
 
 from myelin.services.e2ee.device_lists import DeviceLists
 from myelin.services.rooms.room import MEMBER, Room
-from myelin.services.rooms.timeline import TimelineEvent
 from myelin.services.sync.user_rooms import UserRooms, UserView
+from myelin.store.state import StateStore
+
+
+class Encounters(NamedTuple):
+    """Whom a reader met since a token, and whom they may have lost sight of."""
+
+    met: Set[str]
+    lost: Set[str]
 
 
 class DeviceChanges:
     """Compares what a reader may hear of devices before and now."""
 
-    def __init__(self, device_lists: DeviceLists, users: UserRooms) -> None:
+    def __init__(self, device_lists: DeviceLists, users: UserRooms, state: StateStore) -> None:
         self._device_lists = device_lists
         self._users = users
+        self._state = state
 
-    async def between(
-        self,
-        view: UserView,
-        since: int,
-        until: int,
-        came: Iterable[Room],
-        gone: Iterable[Room],
-        events: Iterable[TimelineEvent],
-    ) -> dict[str, Any]:
-        """`came` and `gone` are rooms that the reader entered or left; `events` is what happened in the others."""
-        changed = {
-            user_id
-            for user_id in await self._device_lists.changed_between(since, until, view.user_id)
-            if user_id == view.user_id or await self._share(view, user_id)
-        }
-        maybe_left: set[str] = set()
-        for event in events:
-            if event.pdu.type == MEMBER and event.pdu.state_key != view.user_id:
-                self._note_member(event, changed, maybe_left)
+    async def encounters(
+        self, user_id: str, since: int, until: int, *, stayed: Iterable[Room], came: Iterable[Room], gone: Sequence[str]
+    ) -> Encounters:
+        """Whom the reader met or lost in rooms where something happened, that they entered, or left."""
+        met: set[str] = set()
+        lost: set[str] = set()
+        unclear = [room.room_id for room in stayed if not _compare_held(room, since, until, met, lost)]
+        if unclear:
+            ended = set(await self._state.joins_ended(unclear, since, until))
+            met.update(set(await self._state.joins_begun(unclear, since, until)) - ended)
+            lost |= ended
         for room in came:
-            changed |= room.joined
-        for room in gone:
-            maybe_left |= room.joined
-        left = [u for u in maybe_left - {view.user_id} if not await self._share(view, u)]
+            met |= room.joined
+        for room_id in gone:
+            members = await self._state.members_at(room_id, since)
+            lost.update(member.user_id for member in members if member.membership == "join")
+        met.discard(user_id)
+        lost.discard(user_id)
+        return Encounters(met, lost)
+
+    async def between(self, view: UserView, since: int, until: int, encounters: Encounters) -> dict[str, Any]:
+        """The `device_lists`, in a dict of its own; empty where there is nothing to tell."""
+        changed = set(encounters.met)
+        for user_id in await self._device_lists.changed_between(since, until, view.user_id):
+            if user_id == view.user_id or await share_room(self._users, view, user_id):
+                changed.add(user_id)
+        left = [user_id for user_id in encounters.lost if not await share_room(self._users, view, user_id)]
         if not changed and not left:
             return {}
         return {"device_lists": {"changed": sorted(changed.difference(left)), "left": sorted(left)}}
 
-    @staticmethod
-    def _note_member(event: TimelineEvent, changed: set[str], maybe_left: set[str]) -> None:
-        user_id = event.pdu.state_key or ""
+
+def _compare_held(room: Room, since: int, until: int, met: set[str], lost: set[str]) -> bool:
+    """Note who came and went, from the events in memory; False where these do not tell."""
+    if room.timeline.floor > since:
+        return False
+    changes = [e for e in room.timeline.since(since) if e.pdu.type == MEMBER and e.position <= until]
+    if any(e.replaced_id is not None and e.replaces is None for e in changes):
+        return False
+    for event in changes:
+        if event.pdu.state_key is None:
+            continue
         was = event.replaces.content.get("membership") if event.replaces is not None else None
         now = event.pdu.content.get("membership")
         if now == "join" and was != "join":
-            changed.add(user_id)
-        elif now != "join":
-            maybe_left.add(user_id)
+            met.add(event.pdu.state_key)
+        elif now != "join" and was == "join":
+            lost.add(event.pdu.state_key)
+    return True
 
-    async def _share(self, view: UserView, user_id: str) -> bool:
-        theirs = self._users.recall(user_id) or await self._users.of(user_id)
-        return not view.joined.isdisjoint(theirs.joined)
+
+async def share_room(users: UserRooms, view: UserView, user_id: str) -> bool:
+    """Whether a user is in one of the rooms of another."""
+    theirs = users.recall(user_id) or await users.of(user_id)
+    return not view.joined.isdisjoint(theirs.joined)

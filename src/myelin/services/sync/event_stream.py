@@ -17,7 +17,7 @@ from myelin.services.rooms.timeline import TimelineEvent, render
 from myelin.services.rooms.tokens import SyncToken
 from myelin.services.sync.changed_rooms import ChangedRooms
 from myelin.services.sync.presences import Presences
-from myelin.services.sync.timelines import Timelines
+from myelin.services.sync.timelines import Timelines, Window
 from myelin.services.sync.user_rooms import UserRooms, UserView
 from myelin.services.sync.waiting import Waiting
 from myelin.services.typing.typing_users import TypingUsers
@@ -82,15 +82,13 @@ class EventStream:
             await self._feed.reach(start.position)
             start = start._replace(position=min(start.position, self._feed.position))
         deadline = self._clock.monotonic() + min(timeout_ms, self._max_timeout_ms) / 1000
-        while True:
-            told = self._waiting.told
-            end = self.now()
-            chunk = await self._between(requester, start, end, room_id)
-            left = deadline - self._clock.monotonic()
-            if chunk or left <= 0:
-                return Page(start, end, chunk)
-            if told == self._waiting.told and not await self._waiting.news(requester.user_id, left, peeking=room_id):
-                return Page(start, end, chunk)
+        with self._waiting.poll(requester.user_id, peeking=room_id) as poll:
+            while True:
+                end = self.now()
+                chunk = await self._between(requester, start, end, room_id)
+                left = deadline - self._clock.monotonic()
+                if chunk or left <= 0 or not await poll.news(left):
+                    return Page(start, end, chunk)
 
     def now(self) -> SyncToken:
         """The token for the present."""
@@ -123,8 +121,8 @@ class EventStream:
         return events
 
     async def _read(self, view: UserView, room: Room, after: int, until: int) -> list[TimelineEvent]:
-        stretch = await self._timelines.read(room, view.user_id, after, until, MAX_EVENTS_PER_ROOM, EVERYTHING)
-        return stretch.events
+        window = Window(after, until, MAX_EVENTS_PER_ROOM, EVERYTHING)
+        return (await self._timelines.read(room, view.user_id, window)).events
 
     async def _own_memberships(self, view: UserView, after: int, until: int) -> list[TimelineEvent]:
         """The user's new invites, and what they still saw of rooms that they left."""

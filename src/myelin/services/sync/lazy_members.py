@@ -8,22 +8,38 @@ MAX_MEMBERS = 500
 
 
 class KnownMembers:
-    """The members of one room that one device knows."""
+    """The members of one room that one device was given, and up to where the answer went that gave them.
 
-    __slots__ = ("_known",)
+    Only a device that comes back with the token of that answer, or a later one, has them for certain.
+    """
+
+    __slots__ = ("_given",)
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, str] = OrderedDict()
+        self._given: OrderedDict[str, tuple[str, int]] = OrderedDict()
+
+    def has(self, user_id: str, event_id: str, since: int | None) -> bool:
+        """Whether the device has a membership event, as of the token that it came with."""
+        given = self._given.get(user_id)
+        return given is not None and since is not None and given[0] == event_id and given[1] <= since
 
     def is_new(self, user_id: str, event_id: str) -> bool:
-        """Note that a membership is sent; whether it had not been."""
-        if self._known.get(user_id) == event_id:
-            self._known.move_to_end(user_id)
+        """Note that a membership is sent; whether it had not been. For who forgets all when an answer is lost."""
+        given = self._given.get(user_id)
+        if given is not None and given[0] == event_id:
+            self._given.move_to_end(user_id)
             return False
-        self._known[user_id] = event_id
-        if len(self._known) > MAX_MEMBERS:
-            self._known.popitem(last=False)
+        self.give(user_id, event_id, 0)
         return True
+
+    def give(self, user_id: str, event_id: str, until: int) -> None:
+        """Note that the device is given a membership event."""
+        given = self._given.pop(user_id, None)
+        if given is not None and given[0] == event_id:
+            until = min(until, given[1])
+        self._given[user_id] = event_id, until
+        if len(self._given) > MAX_MEMBERS:
+            self._given.popitem(last=False)
 
 
 class LazyMembers:

@@ -1,94 +1,156 @@
 """The state that goes with a stretch of timeline: what a client must know that the events themselves do not tell."""
 
-from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
-from myelin.matrix.events.client_format import client_event_without_room_id, federation_event
-from myelin.matrix.events.pdu import Pdu, StateKey, StateMap
-from myelin.matrix.filters import EventFilter
-from myelin.services.rooms.cache import Rooms
+from myelin.matrix.events.pdu import StateKey, StateMap
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.timeline import TimelineEvent
-from myelin.services.sync.lazy_members import KnownMembers
+from myelin.services.sync.lazy_members import KnownMembers, LazyMembers
+from myelin.services.sync.reader import Reader
+from myelin.services.sync.rendering import Rendering
 from myelin.services.sync.timelines import Stretch
 from myelin.store.state import StateStore
 
 
 class States:
-    """Chooses and renders state events."""
+    """Chooses state events, and has them rendered."""
 
-    def __init__(self, rooms: Rooms, state: StateStore) -> None:
-        self._rooms = rooms
+    def __init__(self, state: StateStore, lazy: LazyMembers, rendering: Rendering) -> None:
         self._state = state
+        self._lazy = lazy
+        self._rendering = rendering
 
-    async def whole(self, room: Room, stretch: Stretch, until: int, *, after: bool) -> StateMap:
-        """All state before a stretch, or with `after` at its end."""
-        is_present = room.position <= until
-        if is_present and (after or not any(e.pdu.is_state for e in stretch.events)):
+    async def events(
+        self, room: Room, reader: Reader, stretch: Stretch, since: int | None, *, heroes: list[str]
+    ) -> list[Any]:
+        """The `state` or `state_after` of a section; the client knows the room as of `since`, None: not at all."""
+        is_lazy = reader.wanted.room.state.lazy_load_members
+        if since is None or reader.full_state:
+            if is_lazy:
+                return await self._whole_but_members(room, reader, stretch, heroes)
+            return await self._rendering.state(room, await self._whole(room, reader, stretch), reader.wanted)
+        entries = await self._changes(room, reader, stretch, since)
+        if is_lazy and (entries or stretch.events or heroes):
+            await self._add_members(room, reader, stretch, since, entries, heroes)
+        return await self._rendering.state(room, entries, reader.wanted)
+
+    async def _whole(self, room: Room, reader: Reader, stretch: Stretch) -> StateMap:
+        """All state before the stretch, or at its end."""
+        now = await self.at(room, reader.until)
+        before = {} if reader.state_after else _before(stretch)
+        if before:
+            return _replaced(now, before)
+        # Of a room that the reader left they must not see what changes in it while this answer is made.
+        return now if reader.user_id in room.joined else dict(now)
+
+    async def _whole_but_members(self, room: Room, reader: Reader, stretch: Stretch, heroes: list[str]) -> list[Any]:
+        """The same for a client that loads members lazily: only those that it needs now."""
+        now = await self.at(room, reader.until)
+        before = {} if reader.state_after else _before(stretch)
+        shared = None
+        if now is room.state and not any(key[0] != MEMBER for key in before):
+            shared = self._rendering.others(room, reader.wanted)
+        entries: StateMap = {}
+        if shared is None:
+            others = {key: event_id for key, event_id in now.items() if key[0] != MEMBER}
+            entries = _replaced(others, {key: old for key, old in before.items() if key[0] != MEMBER})
+        known = self._lazy.of(reader.user_id, reader.device_id, room.room_id, afresh=True)
+        wanted = {reader.user_id, *heroes, *(e.pdu.sender for e in stretch.events)}
+        if reader.state_after:
+            wanted.update(key[1] for key in _shown(stretch) if key[0] == MEMBER)
+        for user_id in wanted:
+            key = MEMBER, user_id
+            event_id = before[key] if key in before else now.get(key)
+            if event_id is not None:
+                entries[key] = event_id
+        _give(known, entries, stretch, reader.until)
+        rendered = await self._rendering.state(room, entries, reader.wanted)
+        return rendered if shared is None else [shared, *rendered]
+
+    async def _add_members(
+        self, room: Room, reader: Reader, stretch: Stretch, since: int, entries: StateMap, heroes: list[str]
+    ) -> None:
+        """Add the members that the client needs for the events, but for those that it was given before.
+
+        Members among the changes stay, whether or not they are of interest: who came or went in a gap must be told,
+        since clients encrypt to the members that they know of.
+        """
+        known = self._lazy.of(reader.user_id, reader.device_id, room.room_id, afresh=False)
+        is_redundant_wanted = reader.wanted.room.state.include_redundant_members
+        before = {} if reader.state_after else _before(stretch)
+        now: StateMap | None = None
+        for user_id in {*heroes, *(e.pdu.sender for e in stretch.events)}:
+            key = MEMBER, user_id
+            if key in entries:
+                continue
+            if key in before:
+                event_id = before[key]
+            else:
+                now = now if now is not None else await self.at(room, reader.until)
+                event_id = now.get(key)
+            if event_id is not None and (is_redundant_wanted or not known.has(user_id, event_id, since)):
+                entries[key] = event_id
+        _give(known, entries, stretch, reader.until)
+
+    async def _changes(self, room: Room, reader: Reader, stretch: Stretch, since: int) -> StateMap:
+        """What changed since a position and is not told by the stretch, or with `state_after` all that changed."""
+        if reader.state_after:
+            if stretch.start == since and not stretch.hides_state:
+                return {key: event.pdu.event_id for key, event in _shown(stretch).items()}
+            return await self._changed(room, since, reader.until)
+        changes = await self._changed(room, since, stretch.start) if stretch.start > since else {}
+        if stretch.hides_state:
+            told = {event.pdu.event_id for event in stretch.events}
+            later = await self._changed(room, stretch.start, reader.until)
+            changes.update((key, event_id) for key, event_id in later.items() if event_id not in told)
+        return changes
+
+    async def at(self, room: Room, position: int) -> StateMap:
+        """The room's state at a position; the room's own, not to be changed, where that is the same."""
+        if room.position <= position or not _may_differ(room, position, room.position):
             return room.state
-        position = until if after else stretch.start
-        cached = room.cached.get(("state before", position))
-        if isinstance(cached, dict):
-            return cached
         rows = await self._state.at(room.room_id, position)
-        state = {(row.type, row.state_key): row.event_id for row in rows}
-        if is_present:
-            room.cached["state before", position] = state
-        return state
-
-    async def changes(self, room: Room, stretch: Stretch, since: int, until: int, *, after: bool) -> StateMap:
-        """What changed since a position and is not told by the stretch, or with `after` all that changed."""
-        if not stretch.limited:
-            return {e.pdu.key: e.pdu.event_id for e in stretch.events if e.pdu.is_state} if after else {}
-        rows = await self._state.changed(room.room_id, since, until if after else stretch.start)
         return {(row.type, row.state_key): row.event_id for row in rows}
 
-    def of_senders(self, room: Room, events: Iterable[TimelineEvent]) -> StateMap:
-        """The memberships of those who sent events."""
-        keys = {(MEMBER, e.pdu.sender) for e in events}
-        told = {e.pdu.event_id for e in events}
-        return {k: room.state[k] for k in keys if k in room.state and room.state[k] not in told}
-
-    async def render(self, room: Room, state: StateMap, wanted: EventFilter, *, raw: bool = False) -> list[Any]:
-        """Events as JSON to splice, or with `raw` as servers exchange them."""
-        if not state:
-            return []
-        lacking = [event_id for event_id in state.values() if event_id not in room.pdus]
-        more = await self._rooms.load(lacking, room.version) if lacking else {}
-        if more:
-            # Members that somebody asked for once are kept: the next one will ask for them too.
-            room.pdus.update({e: p for e, p in more.items() if room.state.get(p.key) == e})
-        fragments = []
-        for (event_type, _), event_id in state.items():
-            pdu = room.pdus.get(event_id) or more.get(event_id)
-            if pdu is not None and (
-                wanted.passes_all
-                or wanted.matches(event_type, pdu.sender, room.room_id, has_url=isinstance(pdu.content.get("url"), str))
-            ):
-                fragments.append(federation_event(pdu) if raw else _fragment(room, event_id, pdu))
-        return fragments
+    async def _changed(self, room: Room, after: int, until: int) -> StateMap:
+        if not _may_differ(room, after, until):
+            return {}
+        rows = await self._state.changed(room.room_id, after, until)
+        return {(row.type, row.state_key): row.event_id for row in rows}
 
 
-def _fragment(room: Room, event_id: str, pdu: Pdu) -> Any:
-    """The event's JSON, made once for as long as the room does not change."""
-    found = room.state_json.get(event_id)
-    if found is None:
-        found = room.state_json[event_id] = orjson.Fragment(orjson.dumps(client_event_without_room_id(pdu)))
-    return found
+def _may_differ(room: Room, after: int, until: int) -> bool:
+    """Whether state may have changed between two positions; False where memory tells that it did not."""
+    if room.timeline.floor > after:
+        return True
+    return any(e.pdu.state_key is not None and e.position <= until for e in room.timeline.since(after))
 
 
-def without_members(state: StateMap, keep: StateMap, known: KnownMembers | None) -> StateMap:
-    """State for a client that loads members lazily: only those it needs now, and not those it was given before."""
-    chosen: StateMap = {key: event_id for key, event_id in state.items() if key[0] != MEMBER}
-    for key, event_id in keep.items():
-        if known is None or known.is_new(key[1], event_id):
-            chosen[key] = event_id
-    return chosen
+def _shown(stretch: Stretch) -> dict[StateKey, TimelineEvent]:
+    """The last state event of each key in the stretch."""
+    return {event.pdu.key: event for event in stretch.events if event.pdu.state_key is not None}
 
 
-def own_membership(room: Room, user_id: str) -> StateMap:
-    """The reader's own membership, which every whole state has."""
-    key: StateKey = (MEMBER, user_id)
-    return {key: room.state[key]} if key in room.state else {}
+def _before(stretch: Stretch) -> dict[StateKey, str | None]:
+    """What was current before the stretch of those keys that change in it."""
+    before: dict[StateKey, str | None] = {}
+    for event in stretch.events:
+        if event.pdu.state_key is not None:
+            before.setdefault(event.pdu.key, event.replaced_id)
+    return before
+
+
+def _replaced(now: StateMap, before: dict[StateKey, str | None]) -> StateMap:
+    state = {key: event_id for key, event_id in now.items() if key not in before}
+    state.update((key, event_id) for key, event_id in before.items() if event_id is not None)
+    return state
+
+
+def _give(known: KnownMembers, entries: StateMap, stretch: Stretch, until: int) -> None:
+    """Note the members that an answer has, in its state or in its timeline."""
+    for key, event_id in entries.items():
+        if key[0] == MEMBER:
+            known.give(key[1], event_id, until)
+    for key, event in _shown(stretch).items():
+        if key[0] == MEMBER:
+            known.give(key[1], event.pdu.event_id, until)

@@ -1,81 +1,126 @@
 """The newest events of a room after a position, from memory where it reaches, else from the database."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from myelin.matrix.filters import EventFilter
+from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.room import Room
-from myelin.services.rooms.timeline import TimelineEvent
+from myelin.services.rooms.selection import Selection
+from myelin.services.rooms.timeline import KEPT, TimelineEvent
+from myelin.services.rooms.viewpoint import Viewpoint
 from myelin.services.rooms.visibility import Visibility
 from myelin.store.events import EventStore
 
 MAX_SCANNED = 1_000
 """Events looked through for those that a filter lets pass, before the answer is called limited."""
+_SCAN_FACTOR = 4
 
 
 class Stretch(NamedTuple):
-    """Events oldest first; `limited` says that there are more before them."""
+    """Events oldest first."""
 
     events: list[TimelineEvent]
     limited: bool
+    """There are more before them."""
     start: int
     """The position right before the first event: where reading back goes on."""
+    hides_state: bool = False
+    """Between `start` and the end there are state events that the reader does not get to see here."""
+
+
+class Window(NamedTuple):
+    """What of a timeline is asked for."""
+
+    after: int
+    until: int
+    limit: int
+    wanted: EventFilter
+    ignored: frozenset[str] = frozenset()
+    """Users whose messages are left out."""
 
 
 class Timelines:
     """Reads stretches of rooms' timelines for one reader."""
 
-    def __init__(self, events: EventStore, client_events: ClientEvents, visibility: Visibility) -> None:
+    def __init__(
+        self,
+        events: EventStore,
+        rooms: Rooms,
+        client_events: ClientEvents,
+        visibility: Visibility,
+        selection: Selection,
+    ) -> None:
         self._events = events
+        self._rooms = rooms
         self._client_events = client_events
         self._visibility = visibility
+        self._selection = selection
 
-    async def read(self, room: Room, reader: str, after: int, until: int, limit: int, wanted: EventFilter) -> Stretch:
-        """At most `limit` events after one position, up to another, that the filter wants and the reader may see."""
+    async def read(self, room: Room, user_id: str, window: Window) -> Stretch:
+        """At most `limit` events that the filter wants and the user may see, the newest ones of the window."""
+        after, until, limit, wanted, ignored = window
         if wanted.passes_none or limit == 0:
-            return Stretch([], room.position > after, until)
-        if wanted.passes_all:
-            held = room.timeline.newest(after, until, limit)
-            if held is not None:
-                events, limited = held
-                visible = await self._visibility.visible(room, reader, events)
-                return Stretch(visible, limited, _start(visible, events, after, limited))
-        return await self._scan(room, reader, after, until, limit, wanted)
+            happened = min(room.position, until) > after
+            return Stretch([], happened and not wanted.passes_none, until if happened else after)
+        held = room.timeline.newest(after, until, limit if wanted.passes_all else KEPT)
+        if held is None or (held[1] and not wanted.passes_all):
+            return await self._scan(await self._viewpoint(room, user_id, until), window)
+        if not wanted.passes_all:
+            return await self._filter(await self._viewpoint(room, user_id, until), window, held[0])
+        events, limited = held
+        shown = await self._visibility.visible(room, user_id, events)
+        if ignored:
+            shown = [e for e in shown if e.pdu.state_key is not None or e.pdu.sender not in ignored]
+        start = (shown or events)[0].position - 1 if limited else after
+        hides = len(shown) < len(events) and _hides_state(events, shown, start)
+        return Stretch(await self._complete(room, shown), limited, start, hides)
 
-    async def _scan(self, room: Room, reader: str, after: int, until: int, limit: int, wanted: EventFilter) -> Stretch:
-        matches = _matcher(wanted)
+    async def _viewpoint(self, room: Room, user_id: str, until: int) -> Viewpoint:
+        return Viewpoint(room, user_id, None, await self._visibility.sight(room, user_id), until)
+
+    async def _filter(self, view: Viewpoint, window: Window, events: list[TimelineEvent]) -> Stretch:
+        """Choose from all events of the window."""
+        found = await self._selection.of(view, events, window.wanted)
+        limited = len(found) > window.limit
+        found = found[-window.limit :]
+        start = found[0].position - 1 if limited else window.after
+        return Stretch(await self._complete(view.room, found), limited, start, _hides_state(events, found, start))
+
+    async def _scan(self, view: Viewpoint, window: Window) -> Stretch:
+        """Read back page by page until enough is found."""
+        after, until, limit, wanted, _ = window
+        room = view.room
         found: list[TimelineEvent] = []
-        before, scanned = until + 1, 0
-        while scanned < MAX_SCANNED:
-            size = min(MAX_SCANNED - scanned, limit + 1 if wanted.passes_all else 4 * limit + 10)
-            rows = await self._events.newest(room.room_id, after, before, size)
-            page = await self._client_events.of_rows(room, rows)
-            scanned += len(rows)
-            seen = {e.pdu.event_id for e in await self._visibility.visible(room, reader, page)}
-            for event in page:
-                if event.pdu.event_id in seen and matches(event):
-                    if len(found) == limit:
-                        return Stretch(found[::-1], True, found[-1].position - 1)
-                    found.append(event)
-                before = event.position
-            if len(rows) < size:
-                return Stretch(found[::-1], False, after)
-        return Stretch(found[::-1], True, before - 1)
+        read: list[TimelineEvent] = []
+        while len(read) < MAX_SCANNED:
+            before = read[-1].position if read else until + 1
+            size = limit + 1 if wanted.passes_all else min(MAX_SCANNED - len(read), _SCAN_FACTOR * limit + 10)
+            page = await self._client_events.of_rows(room, await self._events.newest(room.room_id, after, before, size))
+            read += page
+            for event in await self._selection.of(view, page, wanted):
+                if len(found) == limit:
+                    return _newest(found, read, limited=True, start=found[-1].position - 1)
+                found.append(event)
+            if len(page) < size:
+                return _newest(found, read, limited=False, start=after)
+        return _newest(found, read, limited=True, start=read[-1].position - 1)
+
+    async def _complete(self, room: Room, events: list[TimelineEvent]) -> list[TimelineEvent]:
+        """Have at hand what state events replaced: a process that heard of them from another one may lack it."""
+        lacking = {e.replaced_id: e for e in events if e.replaced_id is not None and e.replaces is None}
+        if lacking:
+            for event_id, pdu in (await self._rooms.load(lacking, room.version)).items():
+                lacking[event_id].set_replaced(pdu)
+        return events
 
 
-def _start(visible: list[TimelineEvent], events: list[TimelineEvent], after: int, limited: bool) -> int:
-    if visible:
-        return visible[0].position - 1
-    return events[0].position - 1 if events and limited else after
+def _newest(found: list[TimelineEvent], read: list[TimelineEvent], *, limited: bool, start: int) -> Stretch:
+    found.reverse()
+    return Stretch(found, limited, start, _hides_state(read, found, start))
 
 
-def _matcher(wanted: EventFilter) -> Callable[[TimelineEvent], bool]:
-    if wanted.passes_all:
-        return lambda _: True
-
-    def matches(event: TimelineEvent) -> bool:
-        pdu = event.pdu
-        return wanted.matches(pdu.type, pdu.sender, pdu.room_id, has_url=isinstance(pdu.content.get("url"), str))
-
-    return matches
+def _hides_state(events: Iterable[TimelineEvent], shown: Iterable[TimelineEvent], start: int) -> bool:
+    told = {e.pdu.event_id for e in shown}
+    return any(e.pdu.state_key is not None and e.position > start and e.pdu.event_id not in told for e in events)
