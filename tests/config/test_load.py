@@ -179,7 +179,7 @@ class TestValues:
             ),
             ("server.listen = []", "server.listen = []: expected a list of length >= 1"),
             ("server.public_url = 'x.org'", 'server.public_url = "x.org": must be an https:// address'),
-            ("limits.max_json_depth = 1001", "limits.max_json_depth = 1001: expected a whole number <= 1000"),
+            ("sync.max_timeline_limit = 1001", "sync.max_timeline_limit = 1001: expected a whole number <= 1000"),
             ("limits.max_json_size = 65_535", "limits.max_json_size = 65_535: expected a whole number >= 65536"),
             ("rate_limits.joins.per_second = 0", "rate_limits.joins.per_second = 0: expected a number > 0.0"),
             ("rate_limits.joins.per_second = nan", "rate_limits.joins.per_second = nan: expected a number > 0.0"),
@@ -203,8 +203,8 @@ class TestValues:
         assert "height" in problem
 
     def test_at_the_edges_values_are_taken(self):
-        config = load_config(None, ["limits.max_json_depth=1000", "limits.max_json_size=65536"], {})
-        assert (config.limits.max_json_depth, config.limits.max_json_size) == (1000, 65_536)
+        config = load_config(None, ["sync.max_timeline_limit=1000", "limits.max_json_size=65536"], {})
+        assert (config.sync.max_timeline_limit, config.limits.max_json_size) == (1000, 65_536)
 
     def test_a_long_value_is_cut(self, file: Path):
         (problem,) = problems(file, f"[server]\nname = '{'a ' * 500}'")

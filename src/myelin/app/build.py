@@ -65,6 +65,7 @@ async def build(config: Config, *, clock: Clock | None = None, randomness: Rando
         limiter=ground.limiter,
         observer=RequestRecorder(config.logging, ground.figures, ground.clock),
         max_body=config.limits.max_json_size,
+        body_timeout_s=config.limits.body_timeout_ms / 1000,
         trusted_proxies=tuple(ip_network(proxy) for proxy in config.server.trusted_proxies),
     )
     return App(

@@ -63,12 +63,14 @@ class Kernel:
         limiter: RateLimiter,
         observer: Observer,
         max_body: int,
+        body_timeout_s: float | None = None,
         trusted_proxies: tuple[Network, ...] = (),
     ) -> None:
         self._authenticators = authenticators
         self._limiter = limiter
         self._observer = observer
         self._max_body = max_body
+        self._body_timeout_s = body_timeout_s
         self._trusted_proxies = trusted_proxies
         self._router: Router[_Target] = Router()
         for endpoint in endpoints:
@@ -79,7 +81,12 @@ class Kernel:
     async def handle(self, raw: web.BaseRequest) -> Answer:
         """Answer one request; never raises but for cancellation."""
         mark = self._observer.started()
-        request = Request(raw, max_body=self._max_body, trusted_proxies=self._trusted_proxies)
+        request = Request(
+            raw,
+            max_body=self._max_body,
+            body_timeout_s=self._body_timeout_s,
+            trusted_proxies=self._trusted_proxies,
+        )
         name = "unrecognized"
         try:
             found = self._find(request)

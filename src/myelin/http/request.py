@@ -23,15 +23,25 @@ WAITING_TASK: web.RequestKey["asyncio.Task[Any] | None"] = web.RequestKey("waiti
 class Request:
     """The parts of an HTTP request that endpoints read, parsed when asked for."""
 
-    __slots__ = ("_query", "_raw_query", "max_body", "method", "path", "raw", "segments", "trusted_proxies")
+    __slots__ = (
+        "_query", "_raw_query", "body_timeout_s", "max_body", "method", "path", "raw", "segments", "trusted_proxies",
+    )  # fmt: skip
 
-    def __init__(self, raw: web.BaseRequest, *, max_body: int, trusted_proxies: tuple[Network, ...] = ()) -> None:
+    def __init__(
+        self,
+        raw: web.BaseRequest,
+        *,
+        max_body: int,
+        body_timeout_s: float | None = None,
+        trusted_proxies: tuple[Network, ...] = (),
+    ) -> None:
         target = raw._message.path  # noqa: SLF001  (the raw target: the parsed URL costs more than the rest of routing)
         self.path, _, self._raw_query = target.partition("?")
         self.raw = raw
         self.method = raw.method
         self.segments = self.path.split("/")[1:]
         self.max_body = max_body
+        self.body_timeout_s = body_timeout_s
         self.trusted_proxies = trusted_proxies
         self._query: dict[str, str] | None = None
 
@@ -105,7 +115,7 @@ class Request:
         return self.query.get("access_token") if "access_token=" in self._raw_query else None
 
     async def body(self, limit: int | None = None) -> bytes:
-        """The whole body. Raises TooLarge beyond `limit` bytes."""
+        """The whole body. Raises TooLarge beyond `limit` bytes, TimeoutError where it takes too long to arrive."""
         most = self.max_body if limit is None else limit
         if (self.raw.content_length or 0) > most:
             raise TooLarge(f"The body is larger than {most} bytes")
@@ -115,7 +125,8 @@ class Request:
         if content.is_eof():
             data = content.read_nowait()
         else:
-            data = await _read(content, most)
+            async with asyncio.timeout(self.body_timeout_s):
+                data = await _read(content, most)
         if len(data) > most:
             raise TooLarge(f"The body is larger than {most} bytes")
         return data

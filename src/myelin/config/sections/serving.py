@@ -81,7 +81,6 @@ class Limits(Section, frozen=True, kw_only=True):
         Bytes,
         about("The largest JSON body that is read, in bytes. A larger one is M_TOO_LARGE.", ge=65_536),
     ] = 10_485_760
-    max_json_depth: Annotated[int, about("How deep arrays and objects may nest in a JSON body.", ge=20, le=1000)] = 100
     body_timeout_ms: Annotated[
         Milliseconds, about("How long a client may take to send a JSON body, in milliseconds.", ge=1000)
     ] = 30_000

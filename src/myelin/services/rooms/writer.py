@@ -14,10 +14,13 @@ from myelin.db.connection import Database, DatabaseError
 from myelin.db.sql import Statement
 from myelin.matrix.errors import (
     AuthRejected,
+    BadJson,
+    CanonicalJsonError,
     CoreError,
     EventTooLarge,
     Forbidden,
     InvalidParam,
+    MatrixError,
     TooLarge,
     UnsupportedRoomVersion,
 )
@@ -144,12 +147,8 @@ class RoomWriter:
     def _build(self, room: Room, tip: Tip, drafts: list[Draft]) -> list[Pdu]:
         try:
             return self._builder.extend(room, tip, drafts)
-        except AuthRejected as error:
-            raise Forbidden(f"You may not do this in the room: {error.reason}") from error
-        except EventTooLarge as error:
-            raise TooLarge(str(error)) from error
         except CoreError as error:
-            raise InvalidParam(str(error)) from error
+            raise _refusal(error) from error
 
     async def _commit(
         self, tip: Tip, pdus: list[Pdu], once: Once | None, more: list[Statement], beside: Beside = NOTHING
@@ -225,10 +224,8 @@ class RoomWriter:
         draft = msgspec.structs.replace(draft, origin_server_ts=ts + later)
         try:
             return self._builder.build(draft, version, room_id, tip, [])
-        except EventTooLarge as error:
-            raise TooLarge(str(error)) from error
         except CoreError as error:
-            raise InvalidParam(str(error)) from error
+            raise _refusal(error) from error
 
 
 def room_news(pdus: Sequence[Pdu], txn: str | None = None) -> RoomEvents:
@@ -239,6 +236,16 @@ def room_news(pdus: Sequence[Pdu], txn: str | None = None) -> RoomEvents:
         state=tuple((pdu.key, pdu.event_id) for pdu in pdus if pdu.state_key is not None),
         own=(txn,) * len(pdus) if txn is not None else (),
     )
+
+
+def _refusal(error: CoreError) -> MatrixError:
+    """What a client is told of an event that cannot be."""
+    if isinstance(error, AuthRejected):
+        return Forbidden(f"You may not do this in the room: {error.reason}")
+    if isinstance(error, EventTooLarge):
+        return TooLarge(str(error))
+    # Content that canonical JSON has no form for: floats, integers that are too large, too many levels.
+    return BadJson(str(error)) if isinstance(error.__cause__, CanonicalJsonError) else InvalidParam(str(error))
 
 
 def _check_storable(drafts: Sequence[Draft], once: Once | None = None) -> None:
