@@ -121,3 +121,14 @@ async def test_a_client_begins_with_all_its_rooms_and_goes_on_with_events(server
     event_id = await alice.send(room_id, "later")
     chunk, _ = await news(alice, begun["end"])
     assert [e["event_id"] for e in chunk if "event_id" in e] == [event_id]
+
+
+async def test_one_event_by_its_id_alone(server: TestServer) -> None:
+    alice, eve = await server.register("alice"), await server.register("eve")
+    room_id = await alice.create_room()
+    event_id = await alice.send(room_id, "hello")
+    shown = await alice.get(f"events/{event_id}")
+    assert (shown["event_id"], shown["room_id"], shown["content"]["body"]) == (event_id, room_id, "hello")
+    (await eve("GET", f"events/{event_id}")).error(404, "M_NOT_FOUND")
+    for unknown in ("$unknown", "nonsense", room_id):
+        (await alice("GET", f"events/{unknown}")).error(404, "M_NOT_FOUND")

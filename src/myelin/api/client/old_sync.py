@@ -6,7 +6,9 @@ import msgspec
 
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.requester import Requester
+from myelin.http.response import JsonBytes
 from myelin.matrix.errors import InvalidParam, MatrixError
+from myelin.services.rooms.lone_events import LoneEvents
 from myelin.services.rooms.tokens import parse_token
 from myelin.services.rooms.viewpoint import Viewpoints
 from myelin.services.sync.event_stream import EventStream
@@ -38,3 +40,9 @@ async def get_events(
     since = parse_token(query.since) if query.since else None
     page = await stream.next(requester, since, query.timeout, room_id=query.room_id)
     return {"start": str(page.start), "end": str(page.end), "chunk": page.chunk}
+
+
+@endpoints.endpoint("GET /_matrix/client/v3/events/{event_id}", auth=Auth.USER)
+async def get_one_event(requester: Requester, events: LoneEvents, event_id: str) -> JsonBytes:
+    """Show an event, whatever room it is in."""
+    return JsonBytes(await events.json(requester, event_id))

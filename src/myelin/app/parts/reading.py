@@ -22,6 +22,7 @@ from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.event_context import EventContext
 from myelin.services.rooms.events_by_time import EventsByTime
 from myelin.services.rooms.initial_sync import RoomInitialSync
+from myelin.services.rooms.lone_events import LoneEvents
 from myelin.services.rooms.messages import Messages
 from myelin.services.rooms.pagination import Pagination
 from myelin.services.rooms.presentation import Presentation
@@ -62,6 +63,7 @@ def make_reading(ground: Ground, services: Mapping[type, Any]) -> Part:
     pagination = Pagination(database, client_events, selection)
     state = StateReading(database, client_events, presentation)
     context = EventContext(client_events, pagination, presentation, state)
+    viewpoints = Viewpoints(services[Rooms], visibility)
     made = (
         client_events,
         visibility,
@@ -70,7 +72,8 @@ def make_reading(ground: Ground, services: Mapping[type, Any]) -> Part:
         presentation,
         state,
         context,
-        Viewpoints(services[Rooms], visibility),
+        viewpoints,
+        LoneEvents(database, viewpoints, context),
         Messages(pagination, presentation, state),
         RelatedEvents(database, client_events, context, selection),
         Threads(database, client_events, ignored_users),
