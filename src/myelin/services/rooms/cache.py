@@ -163,7 +163,12 @@ class Rooms:
             if news.room_id in self._told:
                 self._told[news.room_id] = position + len(news.pdus) - 1
             return
-        room.apply(position, news)
+        try:
+            room.apply(position, news)
+        except Exception:
+            # Half of it may be taken in: the room is read again rather than told wrongly, or not at all any more.
+            self.drop(news.room_id)
+            raise
         tip = room.tip
         if tip is not None:
             if room.position > tip.version:
