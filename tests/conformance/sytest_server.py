@@ -20,7 +20,6 @@ SETTINGS = (
     "media.unauthenticated_downloads=true",
     "push.deny_private_addresses=false",
     "federation.deny_private_addresses=false",
-    "sync.response_cache_ms=0",
 )
 
 

@@ -15,7 +15,11 @@ async def open_database(config: Config) -> Database:
     if url.startswith(("postgresql://", "postgres://")):
         from myelin.db.postgres import PostgresDatabase  # the driver costs memory that SQLite does not need
 
-        return await PostgresDatabase.connect(url, pool_size=config.database.pool_size)
+        return await PostgresDatabase.connect(
+            url,
+            pool_size=config.database.pool_size,
+            statement_timeout_ms=config.database.statement_timeout_ms,
+        )
     if url and not url.startswith("sqlite://"):
         raise DatabaseError("database.url must begin with postgresql:// or sqlite:///, or be empty")
     path = Path(url.removeprefix("sqlite:///")) if url else config.data_directory / SQLITE_FILE

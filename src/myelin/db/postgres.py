@@ -10,7 +10,6 @@ from myelin.db.connection import TAKE_POSITIONS, DatabaseError, Dialect, Row, Un
 from myelin.db.sql import Sql
 
 CONNECT_TIMEOUT_S = 10
-COMMAND_TIMEOUT_S = 60
 STATEMENT_CACHE = 512
 
 
@@ -23,7 +22,9 @@ class PostgresDatabase:
         self._pool = pool
 
     @classmethod
-    async def connect(cls, url: str, *, pool_size: int, prepared_statements: bool = True) -> "PostgresDatabase":
+    async def connect(
+        cls, url: str, *, pool_size: int, statement_timeout_ms: int = 0, prepared_statements: bool = True
+    ) -> "PostgresDatabase":
         """Open the pool. Raises DatabaseError when the server cannot be reached."""
         try:
             pool = await asyncpg.create_pool(
@@ -31,7 +32,7 @@ class PostgresDatabase:
                 min_size=1,
                 max_size=pool_size,
                 timeout=CONNECT_TIMEOUT_S,
-                command_timeout=COMMAND_TIMEOUT_S,
+                command_timeout=statement_timeout_ms / 1000 or None,
                 statement_cache_size=STATEMENT_CACHE if prepared_statements else 0,
                 max_inactive_connection_lifetime=0,
                 reset=_leave_as_is,

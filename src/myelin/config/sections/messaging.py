@@ -69,11 +69,10 @@ class Push(Section, frozen=True, kw_only=True):
         Milliseconds, about("How long a push gateway may take to answer, in milliseconds.", ge=1000)
     ] = 10_000
     max_pushers_per_user: Annotated[Positive, about("How many devices of a user may ask for notifications.")] = 100
-    max_rules_per_user: Annotated[Positive, about("How many push rules of their own a user may have.")] = 1000
 
 
 class Federation(Section, frozen=True, kw_only=True):
-    """How this server talks to other servers."""
+    """How this server will talk to other servers: federation is not built yet, so this says nothing but that."""
 
     enabled: Annotated[bool, about("Whether rooms can have members of other servers.")] = False
     deny_private_addresses: Annotated[bool, about("Never connect to another server on a private network address.")] = (

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from myelin.config.sections.section import (
     Bytes,
-    Count,
     FilePath,
     Mebibytes,
     Milliseconds,
@@ -36,7 +35,7 @@ class Database(Section, frozen=True, kw_only=True):
 
 
 class Redis(Section, frozen=True, kw_only=True):
-    """How several processes wake each other up; one process needs none."""
+    """How several processes wake each other up. Not used yet: they look where the log in the database stands."""
 
     url: Annotated[
         Secret,
@@ -107,9 +106,3 @@ class Sync(Section, frozen=True, kw_only=True):
     max_filters_per_user: Annotated[Positive, about("How many filters a user may store.")] = 1000
     room_cache_mib: Annotated[Mebibytes, about("Memory for the current state of active rooms, in MiB.", ge=1)] = 64
     event_cache_mib: Annotated[Mebibytes, about("Memory for recently used events, in MiB.", ge=1)] = 64
-    user_cache_mib: Annotated[
-        Mebibytes, about("Memory for users' sessions, push rules and account data, in MiB.", ge=1)
-    ] = 32
-    response_cache_ms: Annotated[
-        Count, about("How long an answer is kept for a client that asks the same again, in milliseconds.")
-    ] = 10_000
