@@ -159,3 +159,32 @@ async def refused_after_logout(session: aiohttp.ClientSession, bob: Account, els
         while (await there("GET", "account/whoami"))[0] == 200:  # noqa: ASYNC110  (another process is waited for)
             await asyncio.sleep(0.02)
     assert (await there("GET", "account/whoami"))[0] == 401
+
+
+async def test_what_there_is_once_is_given_once(pair: tuple[ServerProcess, ServerProcess]) -> None:
+    bases = [server.url for server in pair]
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        for i in range(5):
+            body = {"username": f"same{i}", "password": "pw", "auth": {"type": "m.login.dummy"}}
+            urls = [f"{base}/_matrix/client/v3/register" for base in bases]
+            statuses = await asyncio.gather(*(_status(session, url, body) for url in urls))
+            assert sorted(statuses) == [200, 400]
+        alice, bob = await register(session, "alice", *bases), await register(session, "bob", *bases)
+        rooms = [(await user.ok("POST", "createRoom", {}))["room_id"] for user in (alice, bob)]
+        for i in range(5):
+            path = f"directory/room/{quote(f'#same{i}:{SERVER_NAME}')}"
+            wanted = zip((alice, bob), rooms, strict=True)
+            answers = await asyncio.gather(*(user("PUT", path, {"room_id": room_id}) for user, room_id in wanted))
+            assert sorted(status for status, _ in answers) == [200, 409]
+        device = (await alice.ok("GET", "account/whoami"))["device_id"]
+        keys = {f"signed_curve25519:{i}": {"key": f"key {i}", "signatures": {}} for i in range(12)}
+        await alice.ok("POST", "keys/upload", {"one_time_keys": keys})
+        claim = {"one_time_keys": {alice.user_id: {device: "signed_curve25519"}}}
+        claimed = await asyncio.gather(*(bob.ok("POST", "keys/claim", claim) for _ in range(len(keys) + 4)))
+        given = [key for answer in claimed for key in answer["one_time_keys"].get(alice.user_id, {}).get(device, {})]
+        assert sorted(given) == sorted(keys)
+
+
+async def _status(session: aiohttp.ClientSession, url: str, body: dict[str, object]) -> int:
+    async with session.post(url, json=body) as answer:
+        return answer.status

@@ -24,7 +24,7 @@ from robustness.weird import MESSAGES, STATES, Weird, events, initial_states, mu
 pytestmark = pytest.mark.slow
 
 LONG = "FUZZ_EXAMPLES" in os.environ
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))
 SEED = random.randrange(2**32) if LONG else 4
 REDACT = 3
 
