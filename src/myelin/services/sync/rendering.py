@@ -19,6 +19,7 @@ from myelin.telemetry.ambient import Clock
 
 FEDERATION = "federation"
 _JOINED = b',"membership":"join"'
+_ALWAYS = ("event_id", "origin_server_ts", "sender", "state_key", "type")
 _OTHERS = object()
 """Under this a room keeps the JSON of all its state but members."""
 
@@ -126,6 +127,9 @@ def _raw_stem(pdu: Pdu) -> bytes:
 
 
 def _with_fields(json: bytes, wanted: Filter) -> bytes:
+    """The event with the fields that the filter asks for, and those that no event lacks."""
     if wanted.event_fields is None:
         return json
-    return orjson.dumps(wanted.event_fields.project(orjson.loads(json)))
+    event = orjson.loads(json)
+    kept = {name: event[name] for name in _ALWAYS if name in event}
+    return orjson.dumps({**kept, "content": {}, **wanted.event_fields.project(event)})
