@@ -95,7 +95,8 @@ class AbsentRooms:
         since = reader.since
         if since is None and not before:
             return None
-        joins = [m for m in before if m.membership == "join" and (since is None or m.to_pos > since)]
+        everything = since is None or reader.full_state
+        joins = [m for m in before if m.membership == "join" and (everything or m.to_pos > (since or 0))]
         if not joins:
             return self._section(room, reader, data, await self._departure(room, reader, standing), [], since)
         if since is not None and joins[0].from_pos > since:
