@@ -35,7 +35,9 @@ class Sender:
         """Numbers of the to-device messages acknowledged."""
         self.data: dict[str, int] = {}
         self.repeats = 0
-        """Requests that were cut off."""
+        """Requests that were cut off, or failed where that is expected."""
+        self.may_fail = False
+        """Whether the server may answer with 500, and is then asked again."""
         self._number = 0
 
     async def register(self) -> None:
@@ -50,7 +52,7 @@ class Sender:
             status, answer = await self._try(method, path, body)
             if status == 200:
                 return answer
-            if status:
+            if status and not (self.may_fail and status >= 500):
                 raise Unexpected(f"{self.name}: {method} {path}: {status} {answer}")
             self.repeats += 1
             await asyncio.sleep(RETRY_SECONDS)

@@ -116,6 +116,25 @@ async def test_a_user_id_has_255_bytes(server: TestServer) -> None:
     refused(await server.anonymous("POST", "register", body), 400, "M_INVALID_USERNAME")
 
 
+async def test_identifiers_that_are_too_long_name_nothing(alice: Client, room: str) -> None:
+    for length in (MAX_IDENTIFIER_BYTES, MAX_IDENTIFIER_BYTES + 1, 5_000):
+        user = "@" + "a" * (length - len("@:hs1")) + ":hs1"
+        event, other = "$" + "a" * (length - 1), "!" + "a" * (length - 1)
+        at = f"rooms/{quote(room)}"
+        answers = [
+            await alice("POST", f"{at}/invite", {"user_id": user}),
+            await alice("POST", "createRoom", {"invite": [user]}),
+            await alice("POST", f"{at}/receipt/m.read/{quote(event)}", {}),
+            await alice("PUT", f"{at}/redact/{quote(event)}/{length}", {}),
+            await alice("GET", f"{at}/event/{quote(event)}"),
+            await alice("POST", f"join/{quote(other)}", {}),
+            await alice("GET", f"profile/{quote(user)}"),
+        ]
+        assert [answer.status for answer in answers if not 400 <= answer.status < 500] == [200] * (
+            2 if length == MAX_IDENTIFIER_BYTES else 0
+        ), [answer.json for answer in answers]
+
+
 async def test_an_alias_has_255_bytes(alice: Client, room: str) -> None:
     longest = "#" + "a" * (MAX_IDENTIFIER_BYTES - len("#:hs1"))
     await alice.put(f"directory/room/{quote(longest + ':hs1')}", {"room_id": room})

