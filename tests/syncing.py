@@ -12,6 +12,8 @@ from myelin.services.sync.waiting import Waiting
 DEADLINE_S = 20.0
 POLL_MS = 30_000
 """A poll that ends by itself only when the test has failed."""
+QUIET: dict[str, Any] = {"presence": {"types": []}}
+"""A filter for who is not to be woken because somebody else syncs too."""
 LAZY: dict[str, Any] = {"room": {"state": {"lazy_load_members": True}}}
 
 

@@ -33,7 +33,11 @@ class RoomsAhead:
         if len(found) < len(room_ids):
             found = await self._read(room_ids)
         if len(found) > FEW:
-            await self._prepare(found, user_id)
+            try:
+                await self._prepare(found, user_id)
+            except UNREADABLE as error:
+                # Each room asks for itself then, and it will be seen which one it is.
+                _log.error("rooms could not be prepared together", exc_info=error)
         return found
 
     async def _read(self, room_ids: Collection[str]) -> list[Room]:
