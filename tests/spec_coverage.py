@@ -20,7 +20,7 @@ _HEAD = """\
 <!-- Made by `script/spec-coverage`; held by tests/spec/test_coverage.py. -->
 
 Every operation of the Client-Server API v1.19: the function that answers it, and tests that ask for it (the file named
-like the spec's where there is one). An answer in any of these tests that the spec's OpenAPI files refuse fails the test.
+like the spec's where there is one). An answer in any of these tests that the spec's OpenAPI files refuse fails it.
 
 """
 
