@@ -19,8 +19,6 @@ from myelin.config.reference import reference
 from myelin.http.endpoint import Auth, Endpoint
 from myelin.telemetry import logs
 
-# Generous: a machine that does other things too must pass. The goal is 0.3 s.
-
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command."""
