@@ -26,6 +26,7 @@ from myelin.services.sync.event_stream import EventStream
 from myelin.services.sync.joined import JoinedRooms
 from myelin.services.sync.key_news import KeyNews
 from myelin.services.sync.lazy_members import LazyMembers
+from myelin.services.sync.new_messages import NewMessages
 from myelin.services.sync.presences import Presences
 from myelin.services.sync.rendering import Rendering
 from myelin.services.sync.room_sections import RoomSections
@@ -67,7 +68,9 @@ def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
         # The last to hear of anything: when it wakes somebody, all others know what is new.
         Waiting: Waiting(feed, services[Rooms], users),
     }
-    made[States] = States(StateStore(database), LazyMembers(), made[Rendering])
+    lazy = LazyMembers()
+    made[States] = States(StateStore(database), lazy, made[Rendering])
+    made[NewMessages] = NewMessages(services[Visibility], lazy, made[Unread], ground.clock)
     made[AbsentRooms] = _absent_rooms(ground, services, made)
     made[Sync] = _sync(ground, services, made, _sections(services, made))
     made[EventStream] = _event_stream(ground, services, made)
@@ -87,7 +90,16 @@ def _absent_rooms(ground: Ground, services: Mapping[type, Any], made: Mapping[ty
 
 def _sections(services: Mapping[type, Any], made: Mapping[type, Any]) -> RoomSections:
     receipts, typing, summaries = services[Receipts], services[TypingUsers], made[Summaries]
-    joined = JoinedRooms(made[Timelines], made[States], made[Rendering], summaries, made[Unread], receipts, typing)
+    joined = JoinedRooms(
+        made[Timelines],
+        made[States],
+        made[Rendering],
+        made[NewMessages],
+        summaries,
+        made[Unread],
+        receipts,
+        typing,
+    )
     return RoomSections(
         RoomsAhead(services[Rooms], receipts, services[Visibility], summaries),
         made[ChangedRooms],

@@ -72,11 +72,21 @@ class Unread:
         """Whether a user's counts of a room are in memory: then it may be that they must be counted again."""
         return self._remembered.recall((user_id, room_id)) is not None
 
-    async def of(self, room: Room, user_id: str, joined_at: int, until: int, *, is_entry: bool = False) -> Counts:
+    async def of(
+        self,
+        room: Room,
+        user_id: str,
+        joined_at: int,
+        until: int,
+        *,
+        is_entry: bool = False,
+        ignored: frozenset[str] | None = None,
+    ) -> Counts:
         """A user's counts up to a position, or of a little more.
 
         `joined_at` is where the user's present membership event stands; `is_entry` says that it is known to be the one
-        by which they came in, not one that only changed their name.
+        by which they came in, not one that only changed their name. `ignored` are users whom the user is known to
+        ignore.
         """
         key = user_id, room.room_id
         counts = self._remembered.recall(key)
@@ -87,7 +97,7 @@ class Unread:
         if outdated and counts.made_at < (at := max(outdated.get(user_id, 0), outdated.get(room.room_id, 0))):
             counts = await self._again(room, user_id, counts, at)
         while counts.until < until:
-            await self._carry_on(room, user_id, counts, until)
+            await self._carry_on(room, user_id, counts, until, ignored)
         return counts
 
     async def _entered(self, room: Room, user_id: str, position: int) -> int:
@@ -123,40 +133,55 @@ class Unread:
         counts.changed_at = before.changed_at if counts.same_as(before) else outdated_at
         return counts
 
-    async def _carry_on(self, room: Room, user_id: str, counts: Counts, until: int) -> None:
+    async def _carry_on(
+        self, room: Room, user_id: str, counts: Counts, until: int, ignored: frozenset[str] | None = None
+    ) -> None:
         after = counts.until
         held = room.timeline.newest(after, until, MAX_COUNTED)
         events = held[0] if held is not None else await self._load(room, after, until)
-        marks = await self._marks(room, user_id, counts, events)
+        marks = await self._marks(room, user_id, counts, events, ignored)
         if counts.until == after:
             # Else another device's request was faster.
             counts.add(marks)
             counts.until = until
 
-    async def _marks(self, room: Room, user_id: str, counts: Counts, events: Iterable[TimelineEvent]) -> list[Mark]:
+    async def _marks(
+        self,
+        room: Room,
+        user_id: str,
+        counts: Counts,
+        events: Iterable[TimelineEvent],
+        ignored: frozenset[str] | None = None,
+    ) -> list[Mark]:
         """What of the events counts, or clears counts."""
         read = counts.read[UNTHREADED]
         rules = self._rules.recall(user_id) or await self._rules.of(user_id)
-        ignored = await self._ignored.of(user_id)
+        if ignored is None:
+            ignored = await self._ignored.of(user_id)
         name: str | None = None
         marks: list[Mark] = []
         for event in events:
-            pdu = event.pdu
-            if pdu.sender == user_id:
-                marks.append(Mark(event.position, await self._threads.of(room, pdu), True, False))
-            elif event.position > read and not event.because and pdu.sender not in ignored:
+            pdu, position = event.pdu, event.position
+            is_own, highlight = pdu.sender == user_id, False
+            if not is_own:
+                if position <= read or event.because or pdu.sender in ignored:
+                    continue
                 if name is None:
                     name = await self._display_name(room, user_id)
                 actions = evaluate(rules, facts_of(room, event), user_id, name or None)
-                if actions.notify:
-                    marks.append(Mark(event.position, await self._threads.of(room, pdu), False, actions.highlight))
+                if not actions.notify:
+                    continue
+                highlight = actions.highlight
+            thread = await self._threads.of(room, pdu) if "m.relates_to" in pdu.content else MAIN
+            marks.append(Mark(position, thread, is_own, highlight))
         return marks
 
     async def _display_name(self, room: Room, user_id: str) -> str:
         """The user's name in the room, which old mentions go by."""
-        if room.lacking([(MEMBER, user_id)]):
-            await self._rooms.hold_state(room, [(MEMBER, user_id)])
         member = room.current(MEMBER, user_id)
+        if member is None and (MEMBER, user_id) in room.state:
+            await self._rooms.hold_state(room, [(MEMBER, user_id)])
+            member = room.current(MEMBER, user_id)
         name = member.content.get("displayname") if member is not None else None
         return name if isinstance(name, str) else ""
 

@@ -61,8 +61,7 @@ class Presence:
         if self._enabled and set_presence != "offline":
             user = self._users.get(user_id) or await self._user(user_id)
             now = self._clock.monotonic()
-            user.connected(device_id, as_state(set_presence), now)
-            if user.refresh(now):
+            if user.connected(device_id, as_state(set_presence), now) and user.refresh(now):
                 self._tell(user)
 
     def acted(self, user_id: str, device_id: str) -> None:

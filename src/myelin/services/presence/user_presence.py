@@ -43,16 +43,18 @@ class UserPresence:
         if state in ("online", "busy"):
             self.active_at = now
 
-    def connected(self, device_id: str, state: State, now: float) -> None:
-        """The client is connected, and says what it is; that it is online does not mean that the user does anything."""
+    def connected(self, device_id: str, state: State, now: float) -> bool:
+        """The client is connected, and says what it is: whether it is something else than before.
+
+        That it is online does not mean that the user does anything.
+        """
         device = self._devices.get(device_id)
-        if device is None:
-            self.set(device_id, state, now)
-            return
-        device.seen = now
-        if device.state == state or device.state == "busy" or (device.is_idle and state == "online"):
-            return
+        if device is not None:
+            device.seen = now
+            if device.state == state or device.state == "busy" or (device.is_idle and state == "online"):
+                return False
         self.set(device_id, state, now)
+        return True
 
     def acted(self, device_id: str, now: float) -> None:
         """The user did something."""

@@ -17,7 +17,7 @@ from myelin.services.sync.room_sections import RoomSections
 from myelin.services.sync.user_rooms import UserRooms, UserView
 from myelin.services.typing.typing_users import TypingUsers
 from myelin.services.userdata.account_data import AccountData
-from myelin.services.userdata.ignored_users import IgnoredUsers
+from myelin.services.userdata.ignored_users import IGNORED_USER_LIST, NOBODY, IgnoredUsers
 from myelin.services.userdata.user_account_data import GLOBAL, UserAccountData
 
 MAX_TO_DEVICE = 100
@@ -78,7 +78,8 @@ class Answers:
         view, data = await self._know(request.user_id)
         # From here on nothing waits until the answer's end is fixed: the view is of that very moment.
         token = SyncToken(self._feed.position, self._typing.serial, self._presence.serial)
-        reader = self._reader(request, since, token, await self._ignored.of(request.user_id))
+        ignored = NOBODY if data.get(GLOBAL, IGNORED_USER_LIST) is None else await self._ignored.of(request.user_id)
+        reader = self._reader(request, since, token, ignored)
         content: dict[str, Any] = {}
         delivered = await self._add_messages(content, reader, 0 if since is None else since.delivered)
         if delivered < token.position:

@@ -61,7 +61,7 @@ def _compare_held(room: Room, since: int, until: int, met: set[str], lost: set[s
     if room.timeline.floor > since:
         return False
     changes = [e for e in room.timeline.since(since) if e.pdu.type == MEMBER and e.position <= until]
-    if any(e.replaced_id is not None and e.replaces is None for e in changes):
+    if changes and any(e.replaced_id is not None and e.replaces is None for e in changes):
         return False
     for event in changes:
         if event.pdu.state_key is None:

@@ -6,9 +6,11 @@ import orjson
 
 from myelin.services.notifications.unread import Unread
 from myelin.services.receipts.receipts import Receipts
+from myelin.services.receipts.room_receipts import RoomReceipts
 from myelin.services.rooms.room import Room
 from myelin.services.rooms.timeline import BEGINNING
 from myelin.services.rooms.tokens import page_token
+from myelin.services.sync.new_messages import NewMessages
 from myelin.services.sync.reader import Reader
 from myelin.services.sync.rendering import Rendering
 from myelin.services.sync.states import States
@@ -26,6 +28,7 @@ class JoinedRooms:
         timelines: Timelines,
         states: States,
         rendering: Rendering,
+        new_messages: NewMessages,
         summaries: Summaries,
         unread: Unread,
         receipts: Receipts,
@@ -34,6 +37,7 @@ class JoinedRooms:
         self._timelines = timelines
         self._states = states
         self._rendering = rendering
+        self._new_messages = new_messages
         self._summaries = summaries
         self._unread = unread
         self._receipts = receipts
@@ -41,12 +45,19 @@ class JoinedRooms:
 
     async def section(
         self, room: Room, reader: Reader, data: UserAccountData, entered: int, since: int | None
-    ) -> dict[str, Any] | None:
-        """The room's section, or None where there is nothing to tell.
+    ) -> dict[str, Any] | orjson.Fragment | None:
+        """The room's section, or None where there is nothing to tell; as JSON where it has nothing but new messages.
 
         The reader entered the room at the position `entered`; the client knows it as of `since`, None: not at all.
         """
         wanted = reader.wanted.room
+        receipts = self._receipts.recall(room.room_id) or await self._receipts.of_room(room.room_id)
+        ephemeral = self._ephemeral(room, reader, since, receipts)
+        private = account_data(data, room.room_id, reader, since)
+        if since is not None and not ephemeral and not private:
+            messages = await self._new_messages.section(room, reader, entered, since)
+            if messages is not None:
+                return messages
         after = BEGINNING if since is None else since
         window = Window(after, reader.until, reader.limit, wanted.timeline, reader.ignored)
         stretch = await self._timelines.read(room, reader.user_id, window)
@@ -54,9 +65,9 @@ class JoinedRooms:
         if is_summarised:
             heroes = await self._summaries.heroes(room, reader.user_id)
         state = await self._states.events(room, reader, stretch, since, heroes=heroes or [])
-        ephemeral = await self._ephemeral(room, reader, since)
-        private = account_data(data, room.room_id, reader, since)
-        counts = await self._unread.of(room, reader.user_id, entered, reader.until, is_entry=True)
+        counts = await self._unread.of(
+            room, reader.user_id, entered, reader.until, is_entry=True, ignored=reader.ignored
+        )
         is_told = since is None or reader.full_state or stretch.events or stretch.limited or counts.changed_at > since
         if not (is_told or state or ephemeral or private):
             return None
@@ -75,7 +86,7 @@ class JoinedRooms:
             section["summary"] = summary(room, heroes)
         return section
 
-    async def _ephemeral(self, room: Room, reader: Reader, since: int | None) -> list[Any]:
+    def _ephemeral(self, room: Room, reader: Reader, since: int | None, receipts: RoomReceipts) -> list[Any]:
         wanted = reader.wanted.room.ephemeral
         events: list[Any] = []
         if not wanted.passes_all and (wanted.passes_none or not wanted.allows_room(room.room_id)):
@@ -84,7 +95,6 @@ class JoinedRooms:
             event = self._typing.event(room.room_id)
             if event is not None and wanted.matches("m.typing"):
                 events.append(orjson.Fragment(event))
-        receipts = self._receipts.recall(room.room_id) or await self._receipts.of_room(room.room_id)
         if receipts.latest > (since or 0) and wanted.matches("m.receipt"):
             events.extend(map(orjson.Fragment, receipts.events(reader.user_id, since or 0, reader.until)))
         return events

@@ -18,7 +18,7 @@ from myelin.services.sync.reader import Reader
 from myelin.telemetry.ambient import Clock
 
 FEDERATION = "federation"
-_JOINED = b',"membership":"join"'
+JOINED = b',"membership":"join"'
 _ALWAYS = ("event_id", "origin_server_ts", "sender", "state_key", "type")
 _OTHERS = object()
 """Under this a room keeps the JSON of all its state but members."""
@@ -47,7 +47,7 @@ class Rendering:
         rendered = []
         for event in events:
             if sight is None or event.position >= joined_since:
-                more = _JOINED
+                more = JOINED
             else:
                 more = b',"membership":' + orjson.dumps(sight.membership_at(event))
             if related:

@@ -1,8 +1,9 @@
 """`rooms` in a sync answer: which rooms have something to tell, and what."""
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+import orjson
 import structlog
 
 from myelin.services.notifications.unread import RECOUNTED_FOR, Unread
@@ -79,17 +80,20 @@ class RoomSections:
     ) -> None:
         room_ids = await self._to_tell(view, reader, data, moved)
         join: dict[str, Any] = {}
-        async for room in self._read(room_ids, view.user_id):
-            entered = view.standings[room.room_id].entered
-            is_known = reader.since is not None and entered <= reader.since
-            if is_known:
-                sections.stayed.append(room)
-            elif reader.since is not None:
-                sections.came.append(room)
-            since = reader.since if is_known else None
-            section = await _shown(room, self._joined.section(room, reader, data, entered, since))
-            if section is not None:
-                join[room.room_id] = section
+        for start in range(0, len(room_ids), ROOMS_AT_ONCE):
+            for room in await self._ahead.rooms(room_ids[start : start + ROOMS_AT_ONCE], view.user_id):
+                entered = view.standings[room.room_id].entered
+                since = reader.since if reader.since is not None and entered <= reader.since else None
+                section = await _shown(room, self._joined.section(room, reader, data, entered, since))
+                if section is not None:
+                    join[room.room_id] = section
+                if isinstance(section, orjson.Fragment):
+                    # Nothing but messages: nobody came or went.
+                    continue
+                if since is not None:
+                    sections.stayed.append(room)
+                elif reader.since is not None:
+                    sections.came.append(room)
         if join:
             sections.rooms["join"] = join
 
@@ -101,9 +105,12 @@ class RoomSections:
         if reader.since is None or reader.full_state:
             return [room_id for room_id in joined if allows(room_id)]
         told = await self._changed.among(joined, reader.since, reader.until)
-        told |= joined & await self._receipts.rooms_changed(reader.since, reader.until)
-        told.update(r for r in self._typing.changed_rooms(reader.typing_since) if r in joined)
-        told.update(room_id for room_id in moved if room_id in joined)
+        if read := await self._receipts.rooms_changed(reader.since, reader.until):
+            told |= joined & read
+        if typed := self._typing.changed_rooms(reader.typing_since):
+            told.update(joined.intersection(typed))
+        if moved:
+            told.update(joined.intersection(moved))
         if data.latest > reader.since:
             for entry in data.changed(reader.since, reader.until):
                 if entry.room_id in joined:
@@ -132,7 +139,7 @@ class RoomSections:
         ]
         history = await self._absent.history(view.user_id, left)
         wanted = [room_id for room_id, s in absent.items() if room_id in history or s.membership in ("invite", "knock")]
-        async for room in self._read(wanted, view.user_id):
+        for room in await self._ahead.rooms(wanted, view.user_id):
             room_id, standing = room.room_id, absent[room.room_id]
             if room_id not in history:
                 section = await _shown(room, self._absent.pending(room, reader, standing))
@@ -144,11 +151,6 @@ class RoomSections:
                 name = "leave" if room_id in history else standing.membership
                 sections.rooms.setdefault(name, {})[room_id] = section
         sections.gone.extend(room_id for room_id in history if room_id in moved)
-
-    async def _read(self, room_ids: Sequence[str], user_id: str) -> AsyncIterator[Room]:
-        for start in range(0, len(room_ids), ROOMS_AT_ONCE):
-            for room in await self._ahead.rooms(room_ids[start : start + ROOMS_AT_ONCE], user_id):
-                yield room
 
 
 async def _shown(room: Room, making: Awaitable[T]) -> T | None:

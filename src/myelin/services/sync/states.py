@@ -29,10 +29,12 @@ class States:
             if is_lazy:
                 return await self._whole_but_members(room, reader, stretch, heroes)
             return await self._rendering.state(room, await self._whole(room, reader, stretch), reader.wanted)
-        entries = await self._changes(room, reader, stretch, since)
+        entries: StateMap = {}
+        if reader.state_after or stretch.start != since or stretch.hides_state:
+            entries = await self._changes(room, reader, stretch, since)
         if is_lazy and (entries or stretch.events or heroes):
             await self._add_members(room, reader, stretch, since, entries, heroes)
-        return await self._rendering.state(room, entries, reader.wanted)
+        return await self._rendering.state(room, entries, reader.wanted) if entries else []
 
     async def _whole(self, room: Room, reader: Reader, stretch: Stretch) -> StateMap:
         """All state before the stretch, or at its end."""
@@ -78,18 +80,13 @@ class States:
         known = self._lazy.of(reader.user_id, reader.device_id, room.room_id, afresh=False)
         is_redundant_wanted = reader.wanted.room.state.include_redundant_members
         before = {} if reader.state_after else _before(stretch)
-        now: StateMap | None = None
-        for user_id in {*heroes, *(e.pdu.sender for e in stretch.events)}:
+        now = room.state if room.position <= reader.until else await self.at(room, reader.until)
+        for user_id in {*heroes, *[e.pdu.sender for e in stretch.events]}:
             key = MEMBER, user_id
-            if key in entries:
-                continue
-            if key in before:
-                event_id = before[key]
-            else:
-                now = now if now is not None else await self.at(room, reader.until)
-                event_id = now.get(key)
-            if event_id is not None and (is_redundant_wanted or not known.has(user_id, event_id, since)):
-                entries[key] = event_id
+            if key not in entries:
+                event_id = before[key] if key in before else now.get(key)
+                if event_id is not None and (is_redundant_wanted or not known.has(user_id, event_id, since)):
+                    entries[key] = event_id
         _give(known, entries, stretch, reader.until)
 
     async def _changes(self, room: Room, reader: Reader, stretch: Stretch, since: int) -> StateMap:

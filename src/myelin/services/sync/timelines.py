@@ -70,7 +70,9 @@ class Timelines:
         if not wanted.passes_all:
             return await self._filter(await self._viewpoint(room, user_id, until), window, held[0])
         events, limited = held
-        shown = await self._visibility.visible(room, user_id, events)
+        shown = events
+        if not self._visibility.sees_all(room, user_id):
+            shown = await self._visibility.visible(room, user_id, events)
         if ignored:
             shown = [e for e in shown if e.pdu.state_key is not None or e.pdu.sender not in ignored]
         start = (shown or events)[0].position - 1 if limited else after
@@ -109,8 +111,8 @@ class Timelines:
 
     async def _complete(self, room: Room, events: list[TimelineEvent]) -> list[TimelineEvent]:
         """Have at hand what state events replaced: a process that heard of them from another one may lack it."""
-        lacking = {e.replaced_id: e for e in events if e.replaced_id is not None and e.replaces is None}
-        if lacking:
+        if any(e.replaced_id is not None and e.replaces is None for e in events):
+            lacking = {e.replaced_id: e for e in events if e.replaced_id is not None and e.replaces is None}
             for event_id, pdu in (await self._rooms.load(lacking, room.version)).items():
                 lacking[event_id].set_replaced(pdu)
         return events
