@@ -7,7 +7,8 @@ import pytest
 
 from inprocess import Client, TestServer, make_config, running_server
 from myelin.services.log_poller import LogPoller
-from syncing import LAZY, QUIET, Syncing, counts, ephemeral, event_ids, has_news, public_room, until, woken
+from myelin.store.state import begin_state, end_state
+from syncing import LAZY, QUIET, Syncing, counts, ephemeral, event_ids, has_news, public_room, set_state, until, woken
 
 
 def at(server: TestServer, client: Client) -> Client:
@@ -143,3 +144,31 @@ async def test_a_token_from_nowhere_moves_nobody(server: TestServer) -> None:
     for token in ("s-999999999999999999", "t0", "s0_999999999999999999_999999999999999999"):
         forged.since = token
         await forged()
+
+
+async def test_state_that_a_resolution_brought_back_is_told(tmp_path: Path, database_url: str) -> None:
+    """Such a change has no event of its own in the timeline: it begins at the event that joined two branches."""
+    config = make_config(tmp_path, database_url)
+    async with running_server(config) as server:
+        alice = await server.register("alice")
+        room_id = await alice.create_room(name="one")
+        first = next(e for e in await alice.get(f"rooms/{room_id}/state") if e["type"] == "m.room.name")
+        await set_state(alice, room_id, "m.room.name", {"name": "two"})
+        sync, after = Syncing(alice, QUIET), Syncing(alice, QUIET, use_state_after=True)
+        await sync()
+        await after()
+        sent = await alice.send(room_id, "joins two branches")
+        position = server.app.ground.feed.position
+        async with server.app.ground.database.transaction() as transaction:
+            for statement in (
+                begin_state(room_id, "m.room.name", "", position, first["event_id"], None),
+                end_state(room_id, "m.room.name", "", position),
+            ):
+                await transaction.execute(statement.sql, statement.args)
+    async with running_server(config) as server:
+        for syncing, part in ((sync, "state"), (after, "state_after")):
+            syncing.client = at(server, alice)
+            section = await syncing.joined(room_id)
+            assert event_ids(section) == [sent]
+            assert [e["content"] for e in section[part]["events"]] == [{"name": "one"}]
+            assert not has_news(await syncing())

@@ -40,24 +40,27 @@ class RoomLoading:
         # None of the rooms changed between its own version and the newest one: they were read at one moment.
         position = max(row.version for row in rows)
         rooms = {row.room_id: Room(row.room_id, ROOM_VERSIONS[row.room_version], row.version) for row in rows}
-        await self._add_state(rooms, await self._state.of_rooms_at(room_ids, position))
         timelines: dict[str, list[StoredEvent]] = defaultdict(list)
         for event in await self._events.newest_of_rooms(room_ids, position + 1, LOADED_TIMELINE):
             timelines[event.room_id].append(event)
         await self._add_timelines(rooms.values(), timelines)
+        await self._add_state(rooms, await self._state.of_rooms_at(room_ids, position))
         return list(rooms.values())
 
     async def _add_state(self, rooms: Mapping[str, Room], entries: Iterable[RoomStateRow]) -> None:
-        """State events are held whole but for members."""
+        """State events are held whole but for members. Those among the newest events are here already."""
         wanted: list[str] = []
         for entry in entries:
             room = rooms[entry.room_id]
             room.state[entry.type, entry.state_key] = entry.event_id
+            shown = room.timeline.get(entry.event_id)
             if entry.type == MEMBER:
                 room.set_membership(entry.state_key, entry.membership)
-            else:
+            elif shown is None:
                 wanted.append(entry.event_id)
-        for row in await self._events.events(wanted):
+            if shown is not None:
+                room.pdus[entry.event_id] = shown.pdu
+        for row in await self._events.events(wanted) if wanted else ():
             room = rooms[row.room_id]
             room.pdus[row.event_id] = to_pdu(row, room.version)
 

@@ -33,8 +33,8 @@ class Room:
     """
 
     __slots__ = (
-        "cached", "dropped", "invited", "joined", "pdus", "position", "room_id", "state", "state_json", "timeline",
-        "tip", "version",
+        "cached", "changed_aside", "dropped", "invited", "joined", "pdus", "position", "room_id", "state", "state_json",
+        "timeline", "tip", "version",
     )  # fmt: skip
 
     def __init__(self, room_id: str, version: RoomVersion, position: int) -> None:
@@ -48,6 +48,8 @@ class Room:
         self.invited: set[str] = set()
         self.timeline = Timeline(floor=0)
         self.tip: Tip | None = None
+        self.changed_aside = position
+        """After this, state changed by nothing but events of the timeline, not by a resolution, as far as is known."""
         self.cached: dict[object, object] = {}
         """What others derived from this view; emptied whenever the view changes."""
         self.state_json: dict[object, object] = {}
@@ -112,9 +114,10 @@ class Room:
             added.append(event)
         if not added:
             return added
-        for key, event_id in changes.items():
-            self._set_state_by_id(key, event_id, by_id)
         self.position = position + len(news.pdus) - 1
+        for key, event_id in changes.items():
+            self.changed_aside = self.position
+            self._set_state_by_id(key, event_id, by_id)
         self.cached.clear()
         return added
 

@@ -58,7 +58,7 @@ class DeviceChanges:
 
 def _compare_held(room: Room, since: int, until: int, met: set[str], lost: set[str]) -> bool:
     """Note who came and went, from the events in memory; False where these do not tell."""
-    if room.timeline.floor > since:
+    if room.timeline.floor > since or room.changed_aside > since:
         return False
     changes = [e for e in room.timeline.since(since) if e.pdu.type == MEMBER and e.position <= until]
     if changes and any(e.replaced_id is not None and e.replaces is None for e in changes):

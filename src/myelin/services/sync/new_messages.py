@@ -44,7 +44,7 @@ class NewMessages:
     async def section(self, room: Room, reader: Reader, entered: int, since: int) -> orjson.Fragment | None:
         """A joined room's section as JSON to splice; None where it takes more than this."""
         wanted = reader.wanted
-        if reader.full_state or room.position > reader.until or not is_plain(wanted):
+        if reader.full_state or room.position > reader.until or room.changed_aside > since or not is_plain(wanted):
             return None
         shared = self._shared(room, reader, since)
         if shared is None or reader.user_id in shared.senders or not reader.ignored.isdisjoint(shared.senders):

@@ -30,7 +30,7 @@ class States:
                 return await self._whole_but_members(room, reader, stretch, heroes)
             return await self._rendering.state(room, await self._whole(room, reader, stretch), reader.wanted)
         entries: StateMap = {}
-        if reader.state_after or stretch.start != since or stretch.hides_state:
+        if reader.state_after or stretch.start != since or stretch.hides_state or room.changed_aside > since:
             entries = await self._changes(room, reader, stretch, since)
         if is_lazy and (entries or stretch.events or heroes):
             await self._add_members(room, reader, stretch, since, entries, heroes)
@@ -92,11 +92,11 @@ class States:
     async def _changes(self, room: Room, reader: Reader, stretch: Stretch, since: int) -> StateMap:
         """What changed since a position and is not told by the stretch, or with `state_after` all that changed."""
         if reader.state_after:
-            if stretch.start == since and not stretch.hides_state:
+            if stretch.start == since and not stretch.hides_state and room.changed_aside <= since:
                 return {key: event.pdu.event_id for key, event in _shown(stretch).items()}
             return await self._changed(room, since, reader.until)
         changes = await self._changed(room, since, stretch.start) if stretch.start > since else {}
-        if stretch.hides_state:
+        if stretch.hides_state or room.changed_aside > stretch.start:
             told = {event.pdu.event_id for event in stretch.events}
             later = await self._changed(room, stretch.start, reader.until)
             changes.update((key, event_id) for key, event_id in later.items() if event_id not in told)
@@ -118,7 +118,7 @@ class States:
 
 def _may_differ(room: Room, after: int, until: int) -> bool:
     """Whether state may have changed between two positions; False where memory tells that it did not."""
-    if room.timeline.floor > after:
+    if room.timeline.floor > after or room.changed_aside > after:
         return True
     return any(e.pdu.state_key is not None and e.position <= until for e in room.timeline.since(after))
 
