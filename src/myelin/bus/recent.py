@@ -18,6 +18,11 @@ class Recent(Generic[T]):
         self._positions: list[int] = []
         self._changes: list[T] = []
 
+    @property
+    def latest(self) -> int:
+        """The position of the newest change, or of where the memory begins."""
+        return self._positions[-1] if self._positions else self.complete_after
+
     def add(self, position: int, change: T) -> None:
         """Note a change; positions never go down."""
         self._positions.append(position)

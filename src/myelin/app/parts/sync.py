@@ -70,7 +70,9 @@ def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
     }
     lazy = LazyMembers()
     made[States] = States(StateStore(database), lazy, made[Rendering])
-    made[NewMessages] = NewMessages(services[Visibility], lazy, made[Unread], ground.clock)
+    made[NewMessages] = NewMessages(
+        services[Rooms], made[ChangedRooms], services[Visibility], lazy, made[Unread], ground.clock
+    )
     made[AbsentRooms] = _absent_rooms(ground, services, made)
     made[Sync] = _sync(ground, services, made, _sections(services, made))
     made[EventStream] = _event_stream(ground, services, made)
@@ -116,11 +118,14 @@ def _sync(ground: Ground, services: Mapping[type, Any], made: Mapping[type, Any]
         ground.feed,
         made[UserRooms],
         sections,
+        made[NewMessages],
         DeviceChanges(services[DeviceLists], made[UserRooms], StateStore(ground.database)),
         services[AccountData],
         services[IgnoredUsers],
         services[ToDevice],
         made[KeyNews],
+        services[DeviceLists],
+        services[Receipts],
         made[Presences],
         services[Presence],
         services[TypingUsers],

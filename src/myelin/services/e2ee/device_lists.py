@@ -22,6 +22,11 @@ class DeviceLists:
         self._recent: Recent[DeviceListChanged] = Recent(feed.position, MAX_RECENT_CHANGES)
         feed.subscribe(DeviceListChanged, self._recent.add)
 
+    @property
+    def latest(self) -> int:
+        """No devices or keys changed after this position."""
+        return self._recent.latest
+
     async def changed(self, user_id: str) -> None:
         """Tell everyone who shares a room with a user that devices were added, renamed or removed."""
         await self._committer.commit(

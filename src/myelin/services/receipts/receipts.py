@@ -69,6 +69,11 @@ class Receipts:
             raise NotFound("There is no such event in this room")
         return place
 
+    @property
+    def latest(self) -> int:
+        """No receipt moved after this position."""
+        return self._recent.latest
+
     def recall(self, room_id: str) -> RoomReceipts | None:
         """A room's receipts if they are in memory."""
         return self._remembered.recall(room_id)

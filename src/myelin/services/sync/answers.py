@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 import orjson
 
 from myelin.bus.feed import Feed
+from myelin.services.e2ee.device_lists import DeviceLists
 from myelin.services.e2ee.to_device import ToDevice
 from myelin.services.presence.presence import Presence
+from myelin.services.receipts.receipts import Receipts
 from myelin.services.rooms.tokens import SyncToken
 from myelin.services.sync.device_changes import DeviceChanges, Encounters
 from myelin.services.sync.joined import account_data
 from myelin.services.sync.key_news import KeyNews
+from myelin.services.sync.new_messages import NewMessages
 from myelin.services.sync.presences import Presences
 from myelin.services.sync.reader import DEFAULT_LIMIT, STATE, Reader, SyncRequest
 from myelin.services.sync.room_sections import RoomSections
@@ -40,11 +43,14 @@ class Answers:
         feed: Feed,
         users: UserRooms,
         sections: RoomSections,
+        new_messages: NewMessages,
         devices: DeviceChanges,
         account_data: AccountData,
         ignored: IgnoredUsers,
         to_device: ToDevice,
         key_news: KeyNews,
+        device_lists: DeviceLists,
+        receipts: Receipts,
         presences: Presences,
         presence: Presence,
         typing: TypingUsers,
@@ -54,11 +60,14 @@ class Answers:
         self._feed = feed
         self._users = users
         self._sections = sections
+        self._new_messages = new_messages
         self._devices = devices
         self._account_data = account_data
         self._ignored = ignored
         self._to_device = to_device
         self._key_news = key_news
+        self._device_lists = device_lists
+        self._receipts = receipts
         self._presences = presences
         self._presence = presence
         self._typing = typing
@@ -81,9 +90,35 @@ class Answers:
         ignored = NOBODY if data.get(GLOBAL, IGNORED_USER_LIST) is None else await self._ignored.of(request.user_id)
         reader = self._reader(request, since, token, ignored)
         content: dict[str, Any] = {}
+        if since is not None and self._has_only_events(request, since, view, data):
+            rooms = await self._new_messages.only(view, reader)
+            if rooms is not None:
+                return Answer(token, {"rooms": rooms, **await self._key_news.counts(view.user_id, reader.device_id)})
         delivered = await self._add_messages(content, reader, 0 if since is None else since.delivered)
         if delivered < token.position:
             token = token._replace(to_device=delivered)
+        met = await self._add_rooms(content, view, data, reader)
+        await self._add_personal(content, view, data, reader, met)
+        return Answer(token, content)
+
+    def _has_only_events(self, request: SyncRequest, since: SyncToken, view: UserView, data: UserAccountData) -> bool:
+        """Whether nothing is new since a token but events of rooms that the user was in all the time."""
+        position = since.position
+        return (
+            view.latest <= position
+            and data.latest <= position
+            and self._receipts.latest <= position
+            and self._device_lists.latest <= position
+            and self._key_news.latest <= position
+            and self._typing.serial <= since.typing
+            and self._presence.serial <= since.presence
+            and self._to_device.has_none(request.user_id, request.device_id, since.delivered)
+        )
+
+    async def _add_rooms(
+        self, content: dict[str, Any], view: UserView, data: UserAccountData, reader: Reader
+    ) -> set[str]:
+        """Add what happened in rooms, and whose devices are to be tracked therefore; whom the reader met."""
         sections = await self._sections.build(view, reader, data)
         met: set[str] = set()
         if reader.since is not None:
@@ -101,8 +136,7 @@ class Answers:
             met = set(encounters.met)
         if sections.rooms:
             content["rooms"] = sections.rooms
-        await self._add_personal(content, view, data, reader, met)
-        return Answer(token, content)
+        return met
 
     async def _know(self, user_id: str) -> tuple[UserView, UserAccountData]:
         """The user's rooms and data, both as of now."""

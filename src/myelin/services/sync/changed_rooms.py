@@ -26,5 +26,12 @@ class ChangedRooms:
             return set(recent).intersection(room_ids) if recent else set()
         return set(await self._store.written_after(sorted(room_ids), since))
 
+    def only(self, since: int, until: int) -> str | None:
+        """The one room that has all events after one position, up to and including another; None: not just one."""
+        recent = self._recent.between(since, until)
+        if not recent or (len(recent) > 1 and len(set(recent)) > 1):
+            return None
+        return recent[0]
+
     def _hear(self, position: int, news: RoomEvents) -> None:
         self._recent.add(position + len(news.pdus) - 1, news.room_id)

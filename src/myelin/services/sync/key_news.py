@@ -19,6 +19,8 @@ class KeyNews:
     def __init__(self, key_counts: KeyCounts, feed: Feed) -> None:
         self._key_counts = key_counts
         self._changed: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self.latest = feed.position
+        """No device's keys changed after this position."""
         feed.subscribe(KeyCountsChanged, self._hear)
 
     def changed(self, user_id: str, device_id: str, since: int) -> bool:
@@ -34,6 +36,7 @@ class KeyNews:
         }
 
     def _hear(self, position: int, news: KeyCountsChanged) -> None:
+        self.latest = position
         device = news.user_id, news.device_id
         self._changed.pop(device, None)
         self._changed[device] = position

@@ -4,19 +4,22 @@ Whatever takes more, such as state, a gap, relations, or the reader's own events
 tell the same.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from myelin.matrix.filters import Filter
 from myelin.services.notifications.unread import Unread
+from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.timeline import TimelineEvent, render_json
 from myelin.services.rooms.tokens import page_token
 from myelin.services.rooms.visibility import Visibility
+from myelin.services.sync.changed_rooms import ChangedRooms
 from myelin.services.sync.lazy_members import LazyMembers
 from myelin.services.sync.reader import Reader
 from myelin.services.sync.rendering import FEDERATION, JOINED
+from myelin.services.sync.user_rooms import UserView
 from myelin.telemetry.ambient import Clock
 
 SHARED_FOR_MS = 20
@@ -35,11 +38,36 @@ class Shared(NamedTuple):
 class NewMessages:
     """Makes sections."""
 
-    def __init__(self, visibility: Visibility, lazy: LazyMembers, unread: Unread, clock: Clock) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        changed: ChangedRooms,
+        visibility: Visibility,
+        lazy: LazyMembers,
+        unread: Unread,
+        clock: Clock,
+    ) -> None:
+        self._rooms = rooms
+        self._changed = changed
         self._visibility = visibility
         self._lazy = lazy
         self._unread = unread
         self._clock = clock
+
+    async def only(self, view: UserView, reader: Reader) -> dict[str, Any] | None:
+        """`rooms` where all that happened since the token is messages in one room; None where it is more than that.
+
+        The caller knows that there is nothing but events of rooms, and that the reader entered and left none.
+        """
+        assert reader.since is not None
+        room_id = self._changed.only(reader.since, reader.until)
+        if room_id is None or room_id not in view.joined or not reader.wanted.room.allows_room(room_id):
+            return None
+        room = self._rooms.peek(room_id)
+        if room is None:
+            return None
+        section = await self.section(room, reader, view.standings[room_id].entered, reader.since)
+        return None if section is None else {"join": {room_id: section}}
 
     async def section(self, room: Room, reader: Reader, entered: int, since: int) -> orjson.Fragment | None:
         """A joined room's section as JSON to splice; None where it takes more than this."""
