@@ -128,6 +128,22 @@ async def test_a_client_that_goes_away_does_not_wait_on(server: TestServer) -> N
     assert answer["account_data"]["events"][0]["content"] == {"n": 1}
 
 
+async def test_who_is_logged_out_hears_nothing_more(server: TestServer) -> None:
+    alice, bob = await server.register("alice"), await server.register("bob")
+    phone = await server.login("bob")
+    room_id = await public_room(alice, bob)
+    gone, stays = Syncing(phone, QUIET), Syncing(bob, QUIET)
+    await gone()
+    await stays()
+    poll = await gone.poll(server)
+    await phone.post("logout")
+    answer = await woken(poll)
+    assert "rooms" not in answer
+    await alice.send(room_id, "secret")
+    (await phone("GET", "sync", since=gone.since)).error(401, "M_UNKNOWN_TOKEN")
+    assert bodies(await stays.joined(room_id)) == ["secret"]
+
+
 async def test_a_server_that_stops_answers_who_waits(server: TestServer) -> None:
     alice = await server.register("alice")
     sync = Syncing(alice)

@@ -1,6 +1,8 @@
 """What a device that loads members lazily is known to have."""
 
-from myelin.services.sync.lazy_members import MAX_DEVICES, MAX_MEMBERS, KnownMembers, LazyMembers
+import pytest
+
+from myelin.services.sync.lazy_members import MAX_MEMBERS, KnownMembers, LazyMembers
 
 
 def test_a_member_is_known_only_from_the_answers_token_on() -> None:
@@ -31,21 +33,38 @@ def test_the_members_of_a_room_that_were_given_longest_ago_are_forgotten() -> No
     assert known.has(f"@{MAX_MEMBERS}:x", "$1", 1)
 
 
+def known_to(lazy: LazyMembers, device: str, room_id: str = "!one:x") -> bool:
+    """Whether a device was given a certain member of a room."""
+    return lazy.of("@me:x", device, room_id).has("@a:x", "$1", 1)
+
+
+def give(lazy: LazyMembers, device: str, room_id: str = "!one:x", count: int = 1) -> None:
+    """Give a device that member, and others."""
+    known = lazy.of("@me:x", device, room_id)
+    known.give("@a:x", "$1", 1)
+    for number in range(count - 1):
+        known.give(f"@{number}:x", "$1", 1)
+    lazy.put("@me:x", device, room_id, known)
+
+
 def test_devices_and_rooms_are_apart_and_can_begin_afresh() -> None:
     lazy = LazyMembers()
-    lazy.of("@me:x", "PHONE", "!one:x", afresh=False).give("@a:x", "$1", 1)
-    assert lazy.of("@me:x", "PHONE", "!one:x", afresh=False).has("@a:x", "$1", 1)
-    assert not lazy.of("@me:x", "PHONE", "!two:x", afresh=False).has("@a:x", "$1", 1)
-    assert not lazy.of("@me:x", "LAPTOP", "!one:x", afresh=False).has("@a:x", "$1", 1)
-    assert not lazy.of("@me:x", "PHONE", "!one:x", afresh=True).has("@a:x", "$1", 1)
+    give(lazy, "PHONE")
+    assert known_to(lazy, "PHONE")
+    assert not known_to(lazy, "PHONE", "!two:x")
+    assert not known_to(lazy, "LAPTOP")
+    lazy.put("@me:x", "PHONE", "!one:x", KnownMembers())
+    assert not known_to(lazy, "PHONE")
 
 
-def test_the_device_that_synced_longest_ago_is_forgotten() -> None:
+def test_what_was_used_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("myelin.services.sync.lazy_members.MAX_KNOWN", 30)
     lazy = LazyMembers()
-    lazy.of("@0:x", "D", "!one:x", afresh=False).give("@a:x", "$1", 1)
-    lazy.of("@1:x", "D", "!one:x", afresh=False).give("@a:x", "$1", 1)
-    lazy.of("@0:x", "D", "!one:x", afresh=False)
-    for number in range(2, MAX_DEVICES + 1):
-        lazy.of(f"@{number}:x", "D", "!one:x", afresh=False)
-    assert lazy.of("@0:x", "D", "!one:x", afresh=False).has("@a:x", "$1", 1)
-    assert not lazy.of("@1:x", "D", "!one:x", afresh=False).has("@a:x", "$1", 1)
+    for device in ("A", "B", "C"):
+        give(lazy, device, count=10)
+    assert known_to(lazy, "A")
+    give(lazy, "D", count=10)
+    assert [known_to(lazy, device) for device in "ABCD"] == [True, False, True, True]
+    for _ in range(5):
+        give(lazy, "D", count=10)
+    assert [known_to(lazy, device) for device in "ABCD"] == [True, False, True, True]

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from myelin.bus.news import AccountDataChanged, DeviceListChanged, PresenceChanged, ReceiptMoved, TypingChanged
+from myelin.bus.news import (
+    AccountDataChanged,
+    DeviceListChanged,
+    PresenceChanged,
+    ReceiptMoved,
+    SessionsEnded,
+    TypingChanged,
+)
 from myelin.services.receipts.room_receipts import READ, READ_PRIVATE
 from myelin.services.rooms.cache import Rooms
 from myelin.services.sync.user_rooms import UserRooms
@@ -105,6 +112,17 @@ async def test_who_shares_a_room_hears_of_devices_and_presence(house: House, wai
             assert not await is_due(eve)
         feed.whisper(DeviceListChanged(user("alice"), only_for=user("eve")))
         assert (await is_due(bob), await is_due(eve)) == (False, True)
+
+
+async def test_when_a_session_ends_its_user_does_not_wait_on(house: House, waiting: Waiting) -> None:
+    with waiting.poll(user("bob")) as poll, waiting.poll(user("alice")) as other:
+        sleeping = asyncio.ensure_future(poll.news(LONG_S))
+        await asyncio.sleep(0)
+        house.ground.feed.whisper(SessionsEnded(user("bob"), "PHONE"))
+        assert await asyncio.wait_for(sleeping, 5) is False
+        house.ground.feed.whisper(AccountDataChanged(user("bob"), "", "a.b", b"{}"))
+        assert await asyncio.wait_for(poll.news(LONG_S), 5) is False
+        assert not await is_due(other)
 
 
 async def test_when_the_server_stops_nobody_waits_any_more(waiting: Waiting) -> None:

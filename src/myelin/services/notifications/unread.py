@@ -30,7 +30,7 @@ from myelin.store.state import StateStore
 
 MAX_COUNTED = 2_000
 """Unread events looked at in a room; whoever has not read more than these has at least what they come to."""
-MAX_REMEMBERED = 300_000
+MAX_REMEMBERED = 100_000
 """Pairs of user and room."""
 MAX_OUTDATED = 20_000
 """Users and rooms for which it is noted that counts from before are wrong."""

@@ -2,9 +2,10 @@
 
 from collections import OrderedDict
 
-MAX_DEVICES = 2_000
 MAX_MEMBERS = 500
 """Members remembered for a device and room; one that is forgotten is just sent again."""
+MAX_KNOWN = 200_000
+"""Members remembered in all, at about 250 bytes each."""
 
 
 class KnownMembers:
@@ -13,10 +14,15 @@ class KnownMembers:
     Only a device that comes back with the token of that answer, or a later one, has them for certain.
     """
 
-    __slots__ = ("_given",)
+    __slots__ = ("_given", "counted")
 
     def __init__(self) -> None:
         self._given: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self.counted = 0
+        """How many there were when this was put."""
+
+    def __len__(self) -> int:
+        return len(self._given)
 
     def has(self, user_id: str, event_id: str, since: int | None) -> bool:
         """Whether the device has a membership event, as of the token that it came with."""
@@ -43,17 +49,32 @@ class KnownMembers:
 
 
 class LazyMembers:
-    """Known members by device and room, the least recently used device forgotten first."""
+    """Known members by device and room, those that were used longest ago forgotten first."""
 
     def __init__(self) -> None:
-        self._devices: OrderedDict[tuple[str, str], dict[str, KnownMembers]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str, str], KnownMembers] = OrderedDict()
+        self._count = 0
 
-    def of(self, user_id: str, device_id: str, room_id: str, *, afresh: bool) -> KnownMembers:
-        """What a device knows of a room; with `afresh` nothing."""
-        rooms = self._devices.setdefault((user_id, device_id), {})
-        self._devices.move_to_end((user_id, device_id))
-        if len(self._devices) > MAX_DEVICES:
-            self._devices.popitem(last=False)
-        if afresh or room_id not in rooms:
-            rooms[room_id] = KnownMembers()
-        return rooms[room_id]
+    def of(self, user_id: str, device_id: str, room_id: str) -> KnownMembers:
+        """What a device knows of a room."""
+        key = user_id, device_id, room_id
+        known = self._known.get(key)
+        if known is None:
+            return KnownMembers()
+        self._known.move_to_end(key)
+        return known
+
+    def put(self, user_id: str, device_id: str, room_id: str, known: KnownMembers) -> None:
+        """Remember what a device knows of a room now."""
+        key = user_id, device_id, room_id
+        self._forget(key)
+        self._known[key] = known
+        known.counted = len(known)
+        self._count += known.counted
+        while self._count > MAX_KNOWN and len(self._known) > 1:
+            self._forget(next(iter(self._known)))
+
+    def _forget(self, key: tuple[str, str, str]) -> None:
+        known = self._known.pop(key, None)
+        if known is not None:
+            self._count -= known.counted

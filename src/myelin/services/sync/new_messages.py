@@ -110,7 +110,7 @@ class NewMessages:
         """Whether a client that loads members lazily has those who speak."""
         if reader.wanted.room.state.include_redundant_members:
             return False
-        known = self._lazy.of(reader.user_id, reader.device_id, room.room_id, afresh=False)
+        known = self._lazy.of(reader.user_id, reader.device_id, room.room_id)
         return all(known.has(sender, room.state.get((MEMBER, sender), ""), since) for sender in shared.senders)
 
 

@@ -56,7 +56,6 @@ class States:
         if shared is None:
             others = {key: event_id for key, event_id in now.items() if key[0] != MEMBER}
             entries = _replaced(others, {key: old for key, old in before.items() if key[0] != MEMBER})
-        known = self._lazy.of(reader.user_id, reader.device_id, room.room_id, afresh=True)
         wanted = {reader.user_id, *heroes, *(e.pdu.sender for e in stretch.events)}
         if reader.state_after:
             wanted.update(key[1] for key in _shown(stretch) if key[0] == MEMBER)
@@ -65,7 +64,7 @@ class States:
             event_id = before[key] if key in before else now.get(key)
             if event_id is not None:
                 entries[key] = event_id
-        _give(known, entries, stretch, reader.until)
+        self._give(room, reader, KnownMembers(), entries, stretch)
         rendered = await self._rendering.state(room, entries, reader.wanted)
         return rendered if shared is None else [shared, *rendered]
 
@@ -77,7 +76,7 @@ class States:
         Members among the changes stay, whether or not they are of interest: who came or went in a gap must be told,
         since clients encrypt to the members that they know of.
         """
-        known = self._lazy.of(reader.user_id, reader.device_id, room.room_id, afresh=False)
+        known = self._lazy.of(reader.user_id, reader.device_id, room.room_id)
         is_redundant_wanted = reader.wanted.room.state.include_redundant_members
         before = {} if reader.state_after else _before(stretch)
         now = room.state if room.position <= reader.until else await self.at(room, reader.until)
@@ -87,7 +86,16 @@ class States:
                 event_id = before[key] if key in before else now.get(key)
                 if event_id is not None and (is_redundant_wanted or not known.has(user_id, event_id, since)):
                     entries[key] = event_id
-        _give(known, entries, stretch, reader.until)
+        self._give(room, reader, known, entries, stretch)
+
+    def _give(self, room: Room, reader: Reader, known: KnownMembers, entries: StateMap, stretch: Stretch) -> None:
+        """Note the members that an answer has, in its state or in its timeline."""
+        given = {key: event_id for key, event_id in entries.items() if key[0] == MEMBER}
+        given.update((key, event.pdu.event_id) for key, event in _shown(stretch).items() if key[0] == MEMBER)
+        for key, event_id in given.items():
+            known.give(key[1], event_id, reader.until)
+        if given:
+            self._lazy.put(reader.user_id, reader.device_id, room.room_id, known)
 
     async def _changes(self, room: Room, reader: Reader, stretch: Stretch, since: int) -> StateMap:
         """What changed since a position and is not told by the stretch, or with `state_after` all that changed."""
@@ -141,13 +149,3 @@ def _replaced(now: StateMap, before: dict[StateKey, str | None]) -> StateMap:
     state = {key: event_id for key, event_id in now.items() if key not in before}
     state.update((key, event_id) for key, event_id in before.items() if event_id is not None)
     return state
-
-
-def _give(known: KnownMembers, entries: StateMap, stretch: Stretch, until: int) -> None:
-    """Note the members that an answer has, in its state or in its timeline."""
-    for key, event_id in entries.items():
-        if key[0] == MEMBER:
-            known.give(key[1], event_id, until)
-    for key, event in _shown(stretch).items():
-        if key[0] == MEMBER:
-            known.give(key[1], event.pdu.event_id, until)

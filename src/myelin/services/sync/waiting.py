@@ -14,6 +14,7 @@ from myelin.bus.news import (
     PresenceChanged,
     ReceiptMoved,
     RoomEvents,
+    SessionsEnded,
     ToDeviceSent,
     TypingChanged,
 )
@@ -28,18 +29,19 @@ _log = structlog.get_logger("myelin.sync")
 class Poll:
     """A request that waits, for the time of a `with` block. News that come while it looks are not lost on it."""
 
-    __slots__ = ("_future", "_is_due", "_waiting", "peeking", "user_id")
+    __slots__ = ("_future", "_is_due", "_is_over", "_waiting", "peeking", "user_id")
 
     def __init__(self, waiting: "Waiting", user_id: str, peeking: str | None) -> None:
         self.user_id = user_id
         self.peeking = peeking
         self._waiting = waiting
         self._is_due = False
+        self._is_over = False
         self._future: asyncio.Future[None] | None = None
 
     async def news(self, timeout_s: float) -> bool:
         """Wait until there may be something new since this was last asked; False when the time is over."""
-        if not self._is_due and not self._waiting.is_over:
+        if not self._is_due and not self._is_over and not self._waiting.is_over:
             loop = asyncio.get_running_loop()
             self._future = loop.create_future()
             timer = loop.call_later(timeout_s, _ring, self._future)
@@ -53,7 +55,13 @@ class Poll:
 
     def wake(self) -> None:
         """There may be something new."""
-        self._is_due = True
+        if not self._is_over:
+            self._is_due = True
+            self.ring()
+
+    def end(self) -> None:
+        """Wait no more, and not again: who waits may have lost the right to be answered."""
+        self._is_over, self._is_due = True, False
         self.ring()
 
     def ring(self) -> None:
@@ -93,6 +101,7 @@ class Waiting:
         feed.subscribe(TypingChanged, lambda _, news: self._wake_room(news.room_id))
         feed.subscribe(DeviceListChanged, self._devices_changed)
         feed.subscribe(PresenceChanged, lambda _, news: self._wake_sharing(news.user_id))
+        feed.subscribe(SessionsEnded, self._sessions_ended)
         feed.after_batch(self._wake)
 
     def poll(self, user_id: str, *, peeking: str | None = None) -> Poll:
@@ -150,6 +159,11 @@ class Waiting:
             self._to_wake.update((news.user_id, news.only_for))
         else:
             self._wake_sharing(news.user_id)
+
+    def _sessions_ended(self, _position: int, news: SessionsEnded) -> None:
+        """Have all devices of a user ask again: those that still may are answered."""
+        for poll in self._polls.get(news.user_id, ()):
+            poll.end()
 
     def _wake_room(self, room_id: str) -> None:
         if room_id in self._peeking:
