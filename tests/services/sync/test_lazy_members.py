@@ -22,6 +22,11 @@ def test_what_is_given_again_stays_known_from_the_first_time_on() -> None:
     assert known.has("@a:x", "$1", 12)
     known.give("@a:x", "$2", 30)
     assert not known.has("@a:x", "$2", 12)
+    # A client that comes back with an older token still has what it had then.
+    assert known.has("@a:x", "$1", 12)
+    known.give("@a:x", "$3", 40)
+    assert known.has("@a:x", "$2", 30)
+    assert not known.has("@a:x", "$1", 30)
 
 
 def test_the_members_of_a_room_that_were_given_longest_ago_are_forgotten() -> None:

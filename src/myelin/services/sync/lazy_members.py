@@ -8,6 +8,10 @@ MAX_KNOWN = 200_000
 """Members remembered in all, at about 250 bytes each."""
 
 
+_Given = tuple[str, int]
+"""A membership event's ID, and up to where the answer went that gave it."""
+
+
 class KnownMembers:
     """The members of one room that one device was given, and up to where the answer went that gave them.
 
@@ -17,7 +21,8 @@ class KnownMembers:
     __slots__ = ("_given", "counted")
 
     def __init__(self) -> None:
-        self._given: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._given: OrderedDict[str, tuple[_Given, ...]] = OrderedDict()
+        """The last membership event of each, and the one before, which a token from before still stands for."""
         self.counted = 0
         """How many there were when this was put."""
 
@@ -26,13 +31,14 @@ class KnownMembers:
 
     def has(self, user_id: str, event_id: str, since: int | None) -> bool:
         """Whether the device has a membership event, as of the token that it came with."""
-        given = self._given.get(user_id)
-        return given is not None and since is not None and given[0] == event_id and given[1] <= since
+        if since is None:
+            return False
+        return any(known == event_id and until <= since for known, until in self._given.get(user_id, ()))
 
     def is_new(self, user_id: str, event_id: str) -> bool:
         """Note that a membership is sent; whether it had not been. For who forgets all when an answer is lost."""
         given = self._given.get(user_id)
-        if given is not None and given[0] == event_id:
+        if given is not None and given[0][0] == event_id:
             self._given.move_to_end(user_id)
             return False
         self.give(user_id, event_id, 0)
@@ -40,10 +46,10 @@ class KnownMembers:
 
     def give(self, user_id: str, event_id: str, until: int) -> None:
         """Note that the device is given a membership event."""
-        given = self._given.pop(user_id, None)
-        if given is not None and given[0] == event_id:
-            until = min(until, given[1])
-        self._given[user_id] = event_id, until
+        given = self._given.pop(user_id, ())
+        before = next((at for known, at in given if known == event_id), until)
+        others = [one for one in given if one[0] != event_id]
+        self._given[user_id] = ((event_id, min(until, before)), *others[:1])
         if len(self._given) > MAX_MEMBERS:
             self._given.popitem(last=False)
 
