@@ -85,7 +85,7 @@ class NewMessages:
             room, reader.user_id, entered, reader.until, is_entry=True, ignored=reader.ignored
         )
         if wanted.room.timeline.unread_thread_notifications:
-            return orjson.Fragment(shared.head + orjson.dumps(counts.as_json(threads=True))[1:] + b"}")
+            return orjson.Fragment(shared.head + orjson.dumps(counts.as_json(threads=True))[1:])
         return orjson.Fragment(
             b'%b"unread_notifications":{"notification_count":%d,"highlight_count":%d}}'
             % (shared.head, counts.total, counts.highlight_total)
