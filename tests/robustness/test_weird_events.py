@@ -27,6 +27,7 @@ LONG = "FUZZ_EXAMPLES" in os.environ
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))
 SEED = random.randrange(2**32) if LONG else 4
 REDACT = 3
+PARTS = ["name", "topic", "preset", "invite", "room_version", "visibility", "is_direct"]
 
 READS = (
     "sync?timeout=0",
@@ -72,7 +73,8 @@ class Scene:
         return f"rooms/{quote(self.room_id)}"
 
     def send(self, number: int, user: Client, weird: Weird) -> None:
-        body, key = weird.body(self.names), self.names.get(weird.state_key, weird.state_key)
+        names = {**self.names, "@me": user.user_id}
+        body, key = weird.body(names), names.get(weird.state_key, weird.state_key)
         other = self.users[1] if user is self.users[0] else self.users[0]
         match weird.kind:
             case "message":
@@ -182,7 +184,7 @@ async def test_weird_rooms_stop_nobody(tmp_path: Path, database_url: str) -> Non
             initial_state=initial_states,
             levels=st.one_of(st.none(), mutated(STATES["m.room.power_levels"])),
             creation=st.one_of(st.none(), mutated(STATES["m.room.create"])),
-            part=st.sampled_from(["name", "topic", "preset", "invite", "room_version", "visibility", "is_direct", ""]),
+            part=st.sampled_from(["", "", "", "", *PARTS]),
             value=values,
         )
         def run(initial_state: list[Weird], levels: Any, creation: Any, part: str, value: Any) -> None:

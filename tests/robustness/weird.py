@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-ALICE, BOB = "@alice", "@bob"
-"""Replaced by the users of the scene, as is `$event` by an event of the room and `!room` by its ID."""
+ALICE, BOB, ME = "@alice", "@bob", "@me"
+"""Replaced by the users of the scene and by who sends, as is `$event` by an event of the room and `!room` by its ID."""
 
 NUMBERS = [0, -1, 1, 50, 100, 2**53 - 1, 2**53, -(2**53) + 1, -(2**53), 2**63 - 1, 2**63, 2**64, -(2**63) - 1, 10**400]
 FLOATS = [0.0, -0.0, 1.5, 100.0, 1e308, float("nan"), float("inf"), float("-inf")]
@@ -116,7 +116,8 @@ STATES: dict[str, list[dict[str, Any]]] = {
     "m.room.create": [{"room_version": "12", "type": "m.space", "additional_creators": [BOB], "predecessor": {}}],
     "org.example.any": [{"body": "x"}],
 }
-STATE_KEYS = ["", "", "", ALICE, BOB, "!room", "key", "@", "@nobody:hs1", "@a:b", "_" * 255]
+STATE_KEYS = ["", "", "", "", ME, "!room", "key", "_" * 255, BOB]
+MEMBER_KEYS = [ME, ME, ALICE, BOB, "@nobody:hs1", "@a:b", ""]
 DATA: dict[str, list[dict[str, Any]]] = {
     "m.ignored_user_list": [{"ignored_users": {"@nobody:hs1": {}}}],
     "m.direct": [{BOB: ["!room"]}],
@@ -154,7 +155,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 def mutated(draw: st.DrawFn, contents: list[dict[str, Any]]) -> Any:
     """A content with some of its parts replaced, removed, or renamed."""
     content = copy.deepcopy(draw(st.sampled_from(contents)))
-    for _ in range(draw(st.integers(0, 2))):
+    for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2]))):
         places = list(_places(content))
         if not places:
             break
@@ -172,13 +173,17 @@ def mutated(draw: st.DrawFn, contents: list[dict[str, Any]]) -> Any:
     return content
 
 
+def _named(kind: str, known: dict[str, list[dict[str, Any]]], keys: list[str]) -> st.SearchStrategy[Weird]:
+    def of_type(name: str) -> st.SearchStrategy[Weird]:
+        among = MEMBER_KEYS if name == "m.room.member" else keys
+        return st.builds(Weird, st.just(kind), st.just(name), st.sampled_from(among), mutated(known[name]))
+
+    return st.sampled_from(sorted(known)).flatmap(of_type)
+
+
 def _of(kind: str, known: dict[str, list[dict[str, Any]]], keys: list[str]) -> st.SearchStrategy[Weird]:
-    named = st.sampled_from(sorted(known)).flatmap(
-        lambda name: st.builds(Weird, st.just(kind), st.just(name), st.sampled_from(keys), mutated(known[name]))
-    )
-    return st.one_of(
-        named, named, named, st.builds(Weird, st.just(kind), st.sampled_from(sorted(known)), texts, values)
-    )
+    anything = st.builds(Weird, st.just(kind), st.sampled_from(sorted(known)), texts, values)
+    return st.one_of(*[_named(kind, known, keys)] * 6, anything)
 
 
 events = st.one_of(
