@@ -17,8 +17,9 @@ from myelin.db.open import open_database
 from myelin.db.sql import Sql
 from myelin.services.rooms.check import RoomCheck
 from postgres import Cluster
+from robustness.forked_server import ForkedServer
 from robustness.sender import Sender
-from server_process import ServerProcess, started_server
+from server_process import ServerProcess
 
 pytestmark = pytest.mark.slow
 
@@ -49,8 +50,9 @@ async def test_what_is_acknowledged_outlives_sigkill(
     connections = aiohttp.TCPConnector(limit=0)
     async with (
         aiohttp.ClientSession(connector=connections) as session,
-        await started_server(tmp_path, database_url=url, settings=SETTINGS) as server,
+        ForkedServer(tmp_path / "data", database_url=url, settings=SETTINGS) as server,
     ):
+        await server.start()
         senders = await make_senders(server, session)
         done = asyncio.Event()
         async with asyncio.timeout(300), asyncio.TaskGroup() as group:
@@ -152,8 +154,9 @@ async def test_what_is_acknowledged_outlives_the_loss_of_every_connection_to_the
     cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
-        await started_server(tmp_path, database_url=postgres_url, settings=SETTINGS) as server,
+        ForkedServer(tmp_path / "data", database_url=postgres_url, settings=SETTINGS) as server,
     ):
+        await server.start()
         senders = await make_senders(server, session)
         done = asyncio.Event()
         async with asyncio.timeout(120), asyncio.TaskGroup() as group:

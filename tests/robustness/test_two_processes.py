@@ -14,6 +14,7 @@ from myelin.db.connection import Database
 from myelin.db.open import open_database
 from myelin.db.sql import Sql
 from myelin.services.rooms.check import RoomCheck
+from robustness.forked_server import ForkedServer
 from robustness.observer import Account, Observer, register
 from robustness.test_sigkill import SETTINGS
 from server_process import ServerProcess
@@ -35,7 +36,7 @@ LAST = "the last message"
 async def pair(tmp_path: Path, postgres_url: str) -> AsyncIterator[tuple[ServerProcess, ServerProcess]]:
     """The two servers: one folder, one signing key, one database."""
     one, two = (
-        ServerProcess(tmp_path / "data", database_url=postgres_url, settings=SETTINGS, server_name=SERVER_NAME)
+        ForkedServer(tmp_path / "data", database_url=postgres_url, settings=SETTINGS, server_name=SERVER_NAME)
         for _ in range(2)
     )
     async with one, two:
