@@ -10,6 +10,7 @@ from committing import Chain, Log, note, open_log
 from myelin.db.committer import MAX_BATCH, AlreadyDone, GuardFailed, Write
 from myelin.db.connection import Database, DatabaseError, UniqueViolation
 from myelin.db.sql import Sql, Statement
+from myelin.matrix.errors import Forbidden
 from myelin.store.log import LogStore
 
 OpenAnother = Callable[[], Awaitable[Database]]
@@ -257,3 +258,78 @@ async def test_of_two_processes_on_one_version_one_wins(open_another: OpenAnothe
     outcomes = [{type(d) for d in done[0::2]}, {type(d) for d in done[1::2]}]
     assert sorted(outcomes, key=str) == sorted([{int}, {GuardFailed}], key=str)
     assert len(await one.notes()) == 6
+
+
+async def test_a_write_is_built_while_the_log_is_held(log: Log) -> None:
+    held_at: list[int] = []
+    chain = Chain("!r:x")
+
+    async def make(last: int) -> Write:
+        held_at.append(last)
+        late.append(asyncio.ensure_future(log.committer.commit(note("waited", chain=chain))))
+        await asyncio.sleep(0)
+        return note("held", chain=chain)
+
+    late: list[asyncio.Future[int]] = []
+    first = await log.committer.commit(note("before"))
+    await log.committer.commit_held(make)
+    assert held_at == [first]
+    assert await late[0] == first + 1
+    assert await log.notes() == ["before", "waited", "held"]
+    assert log.told_notes == await log.notes()
+    assert await log.version("!r:x") == chain.version == first + 2
+
+
+async def test_a_write_that_cannot_be_built_harms_nobody(log: Log) -> None:
+    async def nothing(last: int) -> None:
+        return None
+
+    async def refuse(last: int) -> Write:
+        raise Forbidden("no")
+
+    async def fail(last: int) -> Write:
+        raise KeyError("ours")
+
+    done = await asyncio.gather(
+        log.committer.commit(note("a")),
+        log.committer.commit_held(nothing),
+        log.committer.commit_held(refuse),
+        log.committer.commit_held(fail),
+        log.committer.commit(note("b")),
+        return_exceptions=True,
+    )
+    assert [type(d) for d in done] == [int, type(None), Forbidden, DatabaseError, int]
+    assert await log.notes() == ["a", "b"]
+
+
+async def test_a_write_built_while_the_log_is_held_may_still_be_refused(log: Log) -> None:
+    await log.committer.commit(note("taken", once="t"))
+
+    async def again(last: int) -> Write:
+        return note("again", once="t")
+
+    async def twice(last: int) -> Write:
+        return note("taken")
+
+    with pytest.raises(AlreadyDone):
+        await log.committer.commit_held(again)
+    with pytest.raises(UniqueViolation):
+        await log.committer.commit_held(twice)
+    await log.committer.commit(note("after"))
+    assert await log.notes() == ["taken", "after"]
+
+
+@pytest.mark.postgres
+async def test_while_the_log_is_held_no_other_process_commits(open_another: OpenAnother) -> None:
+    one, two = [await open_log(await open_another()) for _ in range(2)]
+    others: list[asyncio.Task[int]] = []
+
+    async def make(last: int) -> Write:
+        others.append(asyncio.create_task(two.committer.commit(note("other"))))
+        await asyncio.wait(others, timeout=0.5)
+        assert not others[0].done()
+        return note("held")
+
+    await one.committer.commit_held(make)
+    await others[0]
+    assert await one.notes() == ["held", "other"]

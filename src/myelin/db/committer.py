@@ -10,22 +10,29 @@ one gathers, so the cost of a commit is shared and falls under load. Inside the 
 4. The statements of what is left, grouped by text.
 
 After the commit `announce` hears of the batch in position order, before any caller is answered.
+
+A guard that fails again and again, because another process writes to the room without pause, is not tried for ever:
+`commit_held` takes the position row first and has the write built while no other process can commit.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
 from myelin.db.claims import Claim, ClaimSql, undo, won
 from myelin.db.connection import Database, DatabaseError, Transaction
 from myelin.db.sql import Sql, Statement
+from myelin.matrix.errors import MyelinError
 
 _log = structlog.get_logger("myelin.db")
 
 MAX_BATCH = 256
+MAKE_TIMEOUT_S = 10
+"""The longest that the log is held for a write to be built."""
 
 
 class GuardFailed(DatabaseError):
@@ -71,6 +78,8 @@ class Write:
 
 
 Announce = Callable[[int, int, list[Write]], None]
+Make = Callable[[int], Awaitable[Write | None]]
+"""Builds a write, given the last position of the log; None where there is nothing to write."""
 
 
 class Committer:
@@ -80,6 +89,7 @@ class Committer:
         self._database = database
         self._announce = announce
         self._waiting: list[Write] = []
+        self._to_make: deque[tuple[Make, asyncio.Future[Write | None]]] = deque()
         self._running: asyncio.Task[None] | None = None
         self.batches = 0
         self.writes = 0
@@ -97,6 +107,21 @@ class Committer:
     def submit(self, write: Write) -> None:
         """Queue a write without waiting for it; `write.done` tells how it ended."""
         self._waiting.append(write)
+        self._wake()
+
+    async def commit_held(self, make: Make) -> None:
+        """Hold the log of all processes, have a write built on what is there now, and commit it with all that waits.
+
+        `make` reads and must not write. Raises what it raises, and what `commit` raises.
+        """
+        made: asyncio.Future[Write | None] = asyncio.get_running_loop().create_future()
+        self._to_make.append((make, made))
+        self._wake()
+        write = await asyncio.shield(made)
+        if write is not None:
+            await asyncio.shield(write.done)
+
+    def _wake(self) -> None:
         if self._running is None:
             self._running = asyncio.get_running_loop().create_task(self._run())
 
@@ -107,7 +132,9 @@ class Committer:
 
     async def _run(self) -> None:
         try:
-            while self._waiting:
+            while self._waiting or self._to_make:
+                if self._to_make:
+                    await self._commit_held(*self._to_make.popleft())
                 batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
                 await self._commit_batch([w for w in batch if not self._void(w)])
         finally:
@@ -125,10 +152,49 @@ class Committer:
         if not batch:
             return
         try:
-            first, last, kept = await self._write(batch)
+            async with self._database.transaction() as transaction:
+                outcome = await _write(transaction, batch)
         except Exception as error:  # noqa: BLE001  (whatever it was, the callers must hear of it)
             await self._recover(batch, error)
-            return
+        else:
+            self._tell(outcome)
+
+    async def _commit_held(self, make: Make, made: "asyncio.Future[Write | None]") -> None:
+        """Commit all that waits and a write that is built while the transaction holds the log."""
+        batch: list[Write] = []
+        try:
+            async with self._database.transaction() as transaction:
+                last = await transaction.take_positions(0) - 1
+                batch = await self._made(make, made, last)
+                outcome = await _write(transaction, batch)
+        except Exception as error:  # noqa: BLE001  (whatever it was, the callers must hear of it)
+            if made.done():
+                await self._recover(batch, error)
+            else:
+                made.set_exception(_as_refusal(error))
+                made.exception()
+        else:
+            self._tell(outcome)
+
+    async def _made(self, make: Make, made: "asyncio.Future[Write | None]", last: int) -> list[Write]:
+        """What waits when the write is built, and the write itself, which may hang on some of that."""
+        async with asyncio.timeout(MAKE_TIMEOUT_S):
+            write = await make(last)
+        if not made.done():
+            made.set_result(write)
+        waiting, self._waiting = self._waiting, []
+        return [w for w in (*waiting, *([write] if write is not None else ())) if not self._void(w)]
+
+    def _tell(self, outcome: "_Outcome") -> None:
+        """The transaction is committed: chains move, listeners hear, callers are answered."""
+        for write, refusal in outcome.refused:
+            if write.chain is not None:
+                write.chain.dead = True
+            _refuse(write, refusal)
+        for write in outcome.guards:
+            assert write.chain is not None
+            write.chain.committed(write.position + write.positions - 1)
+        first, last, kept = outcome.first, outcome.last, outcome.kept
         self.batches += 1
         self.writes += len(kept)
         try:
@@ -141,7 +207,7 @@ class Committer:
 
     async def _recover(self, batch: list[Write], error: Exception) -> None:
         """A batch failed as a whole: try its writes one by one, so that only the culprit is refused."""
-        if len(batch) > 1:
+        if len(batch) != 1:
             for write in batch:
                 if not self._void(write):
                     await self._commit_batch([write])
@@ -149,28 +215,41 @@ class Committer:
         write = batch[0]
         if write.chain is not None:
             write.chain.dead = True
-        _refuse(write, error if isinstance(error, DatabaseError) else DatabaseError(f"{type(error).__name__}: {error}"))
-
-    async def _write(self, batch: list[Write]) -> tuple[int, int, list[Write]]:
-        refused: list[tuple[Write, DatabaseError]] = []
-        async with self._database.transaction() as transaction:
-            total = sum(w.positions for w in batch)
-            first = await transaction.take_positions(total)
-            _number(batch, first)
-            kept = await _claim(transaction, batch, refused)
-            kept, guards = await _guard(transaction, kept, refused)
-            await _run_statements(transaction, kept)
-        for write, error in refused:
-            if write.chain is not None:
-                write.chain.dead = True
-            _refuse(write, error)
-        for write in guards:
-            assert write.chain is not None
-            write.chain.committed(write.position + write.positions - 1)
-        return first, first + total - 1, kept
+        _refuse(write, _as_refusal(error))
 
 
-def _refuse(write: Write, error: DatabaseError) -> None:
+class _Outcome(NamedTuple):
+    """What a transaction did, to be told once it is committed."""
+
+    first: int
+    last: int
+    kept: list[Write]
+    guards: list[Write]
+    refused: list[tuple[Write, DatabaseError]]
+
+
+async def _write(transaction: Transaction, batch: list[Write]) -> _Outcome:
+    """Write what can be written of a batch."""
+    refused: list[tuple[Write, DatabaseError]] = []
+    total = sum(w.positions for w in batch)
+    first = await transaction.take_positions(total)
+    _number(batch, first)
+    kept = await _claim(transaction, batch, refused)
+    kept, guards = await _guard(transaction, kept, refused)
+    await _run_statements(transaction, kept)
+    return _Outcome(first, first + total - 1, kept, guards, refused)
+
+
+def _as_refusal(error: Exception) -> MyelinError:
+    """What a caller is told: an error of ours as it is, anything else with its cause."""
+    if isinstance(error, MyelinError):
+        return error
+    refusal = DatabaseError(f"{type(error).__name__}: {error}")
+    refusal.__cause__ = error
+    return refusal
+
+
+def _refuse(write: Write, error: MyelinError) -> None:
     if not write.done.done():
         write.done.set_exception(error)
         write.done.exception()  # a caller that went away leaves no warning behind

@@ -88,12 +88,16 @@ class Rooms:
                 raise NotFound("There is no such room here")
             if row.version > room.position:
                 # Another process wrote: take in what it wrote first.
-                self._feed.seen(row.version)
-                await self._feed.caught_up()
+                await self.catch_up(row.version)
             elif row.version < room.position:
                 continue
             elif not room.dropped and (room.tip is None or room.tip.dead):
                 room.tip = _tip_of(row)
+
+    async def catch_up(self, position: int) -> None:
+        """Take in all that was written up to a position of the log."""
+        self._feed.seen(position)
+        await self._feed.caught_up()
 
     def adopt(self, room: Room) -> None:
         """Hold a room that was just made here."""

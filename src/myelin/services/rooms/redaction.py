@@ -1,6 +1,6 @@
 """Redactions by our users: may they, and what is left of the event."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -21,6 +21,9 @@ REDACTION = "m.room.redaction"
 UNREDACTABLE = frozenset({"m.room.create", "m.room.encryption", "m.room.server_acl"})
 """State that must not lose its content by accident."""
 
+Redacted = Mapping[str, tuple[StoredEvent, Pdu]]
+"""Events that are to be redacted, by ID."""
+
 
 class Redactions:
     """Looks up what is to be redacted."""
@@ -29,7 +32,7 @@ class Redactions:
         self._events = EventStore(database)
         self._rooms = rooms
 
-    async def prepare(self, room: Room, drafts: Sequence[Draft]) -> dict[str, tuple[StoredEvent, Pdu]]:
+    async def prepare(self, room: Room, drafts: Sequence[Draft]) -> Redacted:
         """The events that the drafts redact, by ID. Raises NotFound, or Forbidden where the sender may not."""
         wanted = [d.redacts for d in drafts if d.type == REDACTION and d.redacts is not None]
         if not wanted:
@@ -46,7 +49,7 @@ class Redactions:
     @staticmethod
     def statements(
         room: Room,
-        targets: dict[str, tuple[StoredEvent, Pdu]],
+        targets: Redacted,
         pdus: Sequence[Pdu],
         indexes: Sequence[EventIndex],
     ) -> list[Statement]:

@@ -2,6 +2,7 @@
 when another process was faster.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from myelin.services.rooms.building import Builder, Draft, keys_needed
 from myelin.services.rooms.cache import Rooms, pdus_by_key
-from myelin.services.rooms.redaction import Redactions
+from myelin.services.rooms.redaction import Redacted, Redactions
 from myelin.services.rooms.room import Room
 from myelin.services.rooms.rows import EventIndex, event_statements
 from myelin.services.rooms.timeline import BEGINNING, Timeline
@@ -38,6 +39,9 @@ from myelin.telemetry.ambient import Clock
 
 MAX_ATTEMPTS = 50
 """How often a write is rebuilt because another process wrote first."""
+PATIENCE = 3
+"""After so many tries the log is held while the write is built. A process that writes to a room without pause has its
+next write ready before another one can read the last, and would win every time."""
 
 
 class Once(msgspec.Struct, frozen=True):
@@ -69,6 +73,22 @@ class Beside(NamedTuple):
 
 
 NOTHING = Beside()
+
+
+class _Wanted(NamedTuple):
+    """What a caller wants written."""
+
+    room_id: str
+    drafts: list[Draft]
+    once: Once | None
+    check: Check | None
+
+
+class _Made(NamedTuple):
+    """The events that were built, and the write that puts them into the log; None where there is nothing to write."""
+
+    pdus: list[Pdu]
+    write: Write | None
 
 
 class RoomWriter:
@@ -125,24 +145,50 @@ class RoomWriter:
         own key; what it raises is raised.
         """
         _check_storable(drafts, once)
-        for _ in range(MAX_ATTEMPTS):
-            room, tip = await self._rooms.open(room_id)
-            keys = keys_needed(drafts, room.version)
-            await self._rooms.hold_state(room, keys)
-            redacted = await self._redactions.prepare(room, drafts)
-            if tip.dead or room.tip is not tip:
-                continue
-            if check is not None:
-                check(pdus_by_key(room, tip, keys))
-            if unchanged := _unchanged(room, tip, drafts):
-                return [unchanged]
-            pdus = self._build(room, tip, drafts)
-            try:
-                await self._commit(tip, pdus, once, self._redactions.statements(room, redacted, pdus, self._indexes))
-            except GuardFailed:
-                continue
-            return pdus
+        wanted = _Wanted(room_id, drafts, once, check)
+        for attempt in range(MAX_ATTEMPTS):
+            with contextlib.suppress(GuardFailed):
+                return await (self._try(wanted) if attempt < PATIENCE else self._insist(wanted))
         raise DatabaseError(f"the room {room_id} is written to faster than this process can follow")
+
+    async def _try(self, wanted: "_Wanted") -> list[Pdu]:
+        """Write on the tip as this process knows it. Raises GuardFailed where another process was faster."""
+        made = await self._make_on_tip(wanted)
+        if made.write is not None:
+            await self._committer.commit(made.write)
+        return made.pdus
+
+    async def _insist(self, wanted: "_Wanted") -> list[Pdu]:
+        """Write while no other process can. Raises GuardFailed where what it was built on in this one was refused."""
+        made: list[_Made] = []
+
+        async def make(last: int) -> Write | None:
+            await self._rooms.catch_up(last)
+            made.append(await self._make_on_tip(wanted))
+            return made[0].write
+
+        await self._committer.commit_held(make)
+        return made[0].pdus
+
+    async def _make_on_tip(self, wanted: "_Wanted") -> "_Made":
+        """Build on what this process has written and heard of; nothing is awaited after that."""
+        for _ in range(MAX_ATTEMPTS):
+            room, tip = await self._rooms.open(wanted.room_id)
+            await self._rooms.hold_state(room, keys_needed(wanted.drafts, room.version))
+            redacted = await self._redactions.prepare(room, wanted.drafts)
+            if not tip.dead and room.tip is tip:
+                return self._make(wanted, room, tip, redacted)
+        raise GuardFailed("the room moves on faster than it is read")
+
+    def _make(self, wanted: "_Wanted", room: Room, tip: Tip, redacted: Redacted) -> "_Made":
+        """The events, and the write of them; without one where all is as it is wanted already."""
+        if wanted.check is not None:
+            wanted.check(pdus_by_key(room, tip, keys_needed(wanted.drafts, room.version)))
+        if unchanged := _unchanged(room, tip, wanted.drafts):
+            return _Made([unchanged], None)
+        pdus = self._build(room, tip, wanted.drafts)
+        more = self._redactions.statements(room, redacted, pdus, self._indexes)
+        return _Made(pdus, self._write_of(tip, pdus, wanted.once, more))
 
     def _build(self, room: Room, tip: Tip, drafts: list[Draft]) -> list[Pdu]:
         try:
@@ -150,15 +196,15 @@ class RoomWriter:
         except CoreError as error:
             raise _refusal(error) from error
 
-    async def _commit(
+    def _write_of(
         self, tip: Tip, pdus: list[Pdu], once: Once | None, more: list[Statement], beside: Beside = NOTHING
-    ) -> int:
+    ) -> Write:
         claims = (
             () if once is None else (claim_transaction(once.user_id, once.key, pdus[0].event_id, self._clock.now_ms()),)
         )
         txn = None if once is None else f"{once.device_id}\n{once.txn_id}"
         firsts = tip.firsts.copy()
-        write = Write(
+        return Write(
             lambda first: [
                 *event_statements(pdus, first, firsts=firsts, txn=txn, indexes=self._indexes),
                 *more,
@@ -170,7 +216,6 @@ class RoomWriter:
             tip=(tip.extremities, tip.depth),
             news=[room_news(pdus, txn), *beside.news],
         )
-        return await self._committer.commit(write)
 
     async def create(
         self,
@@ -196,7 +241,8 @@ class RoomWriter:
             room, pdus = self._found(create, version, tip, drafts[1:])
             self._rooms.adopt(room)
             try:
-                await self._commit(tip, pdus, None, [], beside(room.room_id) if beside else NOTHING)
+                what = beside(room.room_id) if beside else NOTHING
+                await self._committer.commit(self._write_of(tip, pdus, None, [], what))
             except BaseException as error:
                 self._rooms.drop(room.room_id)
                 if isinstance(error, GuardFailed):
