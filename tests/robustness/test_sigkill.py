@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 SENDERS = 16
 ROOMS = 3
-KILLS = int(os.environ.get("SIGKILLS", "15"))
+KILLS = int(os.environ.get("SIGKILLS", "20"))
 """On each engine."""
 AT_REST_SECONDS = 0.6
 """The longest time that a server lives."""
