@@ -11,7 +11,10 @@ from myelin.http.requester import Requester
 from myelin.matrix.errors import BadJson, InvalidParam, MissingParam, NotJson
 from myelin.matrix.limits import MAX_JSON_DEPTH
 
-Call = Callable[[Request, Requester | None, list[str]], Awaitable[Any]]
+Caller = Requester | str | None
+"""A user's session, another server's name, or nobody."""
+
+Call = Callable[[Request, Caller, list[str]], Awaitable[Any]]
 
 
 def bind(endpoint: Endpoint, services: Mapping[type, Any]) -> Call:
@@ -20,14 +23,14 @@ def bind(endpoint: Endpoint, services: Mapping[type, Any]) -> Call:
     fixed = {name: _service(endpoint, name, kind, services) for name, kind in endpoint.services.items()}
     names = endpoint.path_names
     takes_request = "request" in endpoint.parameters
-    takes_requester = "requester" in endpoint.parameters
+    caller_name = next((name for name in ("requester", "origin") if name in endpoint.parameters), None)
     read_body = _body_reader(endpoint)
     read_query = _query_reader(endpoint)
 
-    async def call(request: Request, requester: Requester | None, values: list[str]) -> Any:
+    async def call(request: Request, caller: Caller, values: list[str]) -> Any:
         arguments: dict[str, Any] = dict(zip(names, values, strict=True))
-        if takes_requester:
-            arguments["requester"] = requester
+        if caller_name is not None:
+            arguments[caller_name] = caller
         if takes_request:
             arguments["request"] = request
         if read_query is not None:

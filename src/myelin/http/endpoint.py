@@ -7,8 +7,8 @@
     async def send_message(requester: Requester, sender: Sender, room_id: str, ...) -> SendResponse:
 
 What a parameter is follows from its name and annotation: the names in the path; `body` (a Struct or `dict`) from the
-JSON body; `query` (a Struct) from the query string; `request` the Request; `requester` the Requester; everything else a
-service, found by its class when the server is built.
+JSON body; `query` (a Struct) from the query string; `request` the Request; `requester` the Requester; `origin`, where
+servers ask, the name of the one that does; everything else a service, found by its class when the server is built.
 """
 
 import inspect
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 _PATH_NAME = re.compile(r"\{(\w+)\}")
-_SPECIAL = frozenset({"body", "query", "request", "requester"})
+_SPECIAL = frozenset({"body", "origin", "query", "request", "requester"})
 
 
 class Auth(Enum):
@@ -142,5 +142,7 @@ def _check(endpoint: Endpoint) -> None:
     missing = [n for n in endpoint.path_names if n not in endpoint.parameters]
     if missing:
         raise TypeError(f"{endpoint.name}: the path names {missing}, the function does not take them")
+    if ("origin" in endpoint.parameters) > (endpoint.auth is Auth.SERVER):
+        raise TypeError(f"{endpoint.name}: only an endpoint for servers has an origin")
     if endpoint.shard_by is not None and endpoint.shard_by not in endpoint.path_names:
         raise TypeError(f"{endpoint.name}: shard_by is not in the path")

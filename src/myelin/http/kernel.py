@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import web
 
-from myelin.http.arguments import Call, bind
+from myelin.http.arguments import Call, Caller, bind
 from myelin.http.endpoint import Auth, Endpoint
 from myelin.http.errors import error_response, from_core
 from myelin.http.json_answer import Answer, JsonAnswer
@@ -27,6 +27,14 @@ class Authenticator(Protocol):
 
     def authenticate(self, request: Request) -> Awaitable[Requester]:
         """The requester. Raises MissingToken or UnknownToken."""
+        ...
+
+
+class ServerAuthenticator(Protocol):
+    """Tells which server stands behind a signed request."""
+
+    def origin(self, request: Request) -> Awaitable[str]:
+        """The name of the server. Raises MatrixError where it is not proven, or not welcome."""
         ...
 
 
@@ -60,6 +68,7 @@ class Kernel:
         services: Mapping[type, Any],
         *,
         authenticators: Mapping[Auth, Authenticator],
+        servers: ServerAuthenticator | None = None,
         limiter: RateLimiter,
         observer: Observer,
         max_body: int,
@@ -67,6 +76,7 @@ class Kernel:
         trusted_proxies: tuple[Network, ...] = (),
     ) -> None:
         self._authenticators = authenticators
+        self._servers = servers
         self._limiter = limiter
         self._observer = observer
         self._max_body = max_body
@@ -124,11 +134,26 @@ class Kernel:
 
     async def _answer(self, target: _Target, request: Request, values: list[str]) -> Answer:
         endpoint = target.endpoint
-        requester = None if endpoint.auth is Auth.NONE else await self._requester(endpoint, request)
-        if endpoint.limit is not None and (requester is None or requester.appservice_id is None):
-            self._limiter.take(endpoint.limit, requester.user_id if requester else request.client_address)
-        result = await target.call(request, requester, values)
+        caller = None if endpoint.auth is Auth.NONE else await self._caller(endpoint, request)
+        if endpoint.limit is not None:
+            self._limit(endpoint.limit, request, caller)
+        result = await target.call(request, caller, values)
         return result if isinstance(result, web.StreamResponse) else JsonAnswer(encode(result))
+
+    def _limit(self, bucket: str, request: Request, caller: Caller) -> None:
+        if caller is None:
+            self._limiter.take(bucket, request.client_address)
+        elif isinstance(caller, str):
+            self._limiter.take(bucket, caller)
+        elif caller.appservice_id is None:
+            self._limiter.take(bucket, caller.user_id)
+
+    async def _caller(self, endpoint: Endpoint, request: Request) -> Caller:
+        if endpoint.auth is not Auth.SERVER:
+            return await self._requester(endpoint, request)
+        if self._servers is None:
+            raise Forbidden("This server does not federate")
+        return await self._servers.origin(request)
 
     async def _requester(self, endpoint: Endpoint, request: Request) -> Requester | None:
         authenticator = self._authenticators.get(endpoint.auth) or self._authenticators[Auth.USER]

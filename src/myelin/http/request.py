@@ -24,7 +24,8 @@ class Request:
     """The parts of an HTTP request that endpoints read, parsed when asked for."""
 
     __slots__ = (
-        "_query", "_raw_query", "body_timeout_s", "max_body", "method", "path", "raw", "segments", "trusted_proxies",
+        "_kept", "_query", "_raw_query", "body_timeout_s", "max_body", "method", "path", "raw", "segments",
+        "trusted_proxies",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +45,16 @@ class Request:
         self.body_timeout_s = body_timeout_s
         self.trusted_proxies = trusted_proxies
         self._query: dict[str, str] | None = None
+        self._kept: tuple[bytes, Any] | None = None
+
+    @property
+    def target(self) -> str:
+        """Path and query exactly as they were sent, which is what signatures cover."""
+        return self.raw._message.path  # noqa: SLF001  (as above)
+
+    def keep_body(self, data: bytes, value: Any) -> None:
+        """Have the endpoint read these bytes and the JSON in them: who checked them has read the body already."""
+        self._kept = data, value
 
     def end_with_connection(self) -> None:
         """Have the running task cancelled when the client goes away: for requests that only wait and read."""
@@ -116,6 +127,8 @@ class Request:
 
     async def body(self, limit: int | None = None) -> bytes:
         """The whole body. Raises TooLarge beyond `limit` bytes, TimeoutError where it takes too long to arrive."""
+        if self._kept is not None:
+            return self._kept[0]
         most = self.max_body if limit is None else limit
         if (self.raw.content_length or 0) > most:
             raise TooLarge(f"The body is larger than {most} bytes")
@@ -133,6 +146,8 @@ class Request:
 
     async def json(self, *, optional: bool = False) -> Any:
         """The body as JSON. Raises NotJson, or BadJson for one that is nested too deeply."""
+        if self._kept is not None and self._kept[0]:
+            return self._kept[1]
         data = await self.body()
         if not data and optional:
             return {}

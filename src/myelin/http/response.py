@@ -14,6 +14,11 @@ CORS_HEADERS = {
     istr("Access-Control-Allow-Headers"): "X-Requested-With, Content-Type, Authorization",
     istr("Access-Control-Expose-Headers"): "Retry-After, ETag",
 }
+PREFLIGHT_HEADERS = {
+    **CORS_HEADERS,
+    # Clients that sign in with a QR code send conditions.
+    istr("Access-Control-Allow-Headers"): "X-Requested-With, Content-Type, Authorization, If-Match, If-None-Match",
+}
 JSON_HEADERS = CIMultiDict({_CONTENT_TYPE: "application/json", **CORS_HEADERS})
 
 Response = web.StreamResponse
@@ -49,4 +54,4 @@ def json_response(value: Any, status: int = 200) -> web.Response:
 
 def options_response() -> web.Response:
     """The answer to a browser's preflight request."""
-    return web.Response(status=204, headers=CORS_HEADERS)
+    return web.Response(status=204, headers=PREFLIGHT_HEADERS)
