@@ -1,4 +1,4 @@
-"""Homeservers in processes of their own that federate over loopback TLS: Myelin from this checkout, Synapse from PyPI."""
+"""Homeservers in processes of their own that federate over loopback TLS: Myelin of this checkout, Synapse of PyPI."""
 
 import asyncio
 import itertools
@@ -127,20 +127,19 @@ class SynapseServer(Homeserver):
     async def start(self) -> None:
         if not SYNAPSE_PYTHON.exists():
             raise ServerFailed(f"there is no Synapse in {SYNAPSE_PYTHON.parents[1]}: script/test installs it")
-        command = [*DIE_WITH_PARENT, str(SYNAPSE_PYTHON), "-m", "synapse.app.homeserver"]
-        with (self._folder / "output.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "--config-path", str(self._folder / "homeserver.yaml")],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-            )
+        process = self._process = self._launch()
         deadline = time.monotonic() + START_DEADLINE_SECONDS
         async with aiohttp.ClientSession() as session:
             while not await _answers(session, self.url):
-                if self._process.poll() is not None or time.monotonic() > deadline:
+                if process.poll() is not None or time.monotonic() > deadline:
                     raise ServerFailed("Synapse did not start\n" + self.log[-4000:])
                 await asyncio.sleep(POLL_SECONDS)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        command = [*DIE_WITH_PARENT, str(SYNAPSE_PYTHON), "-m", "synapse.app.homeserver"]
+        command += ["--config-path", str(self._folder / "homeserver.yaml")]
+        with (self._folder / "output.log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     async def stop(self) -> None:
         process, self._process = self._process, None
