@@ -260,7 +260,7 @@ async def test_a_killed_worker_is_replaced(media_server):
 
 
 async def test_the_worker_ends_when_idle_and_with_the_server(media_server, monkeypatch):
-    monkeypatch.setattr("myelin.services.media.image_process.IDLE_S", 0.05)
+    monkeypatch.setattr("myelin.services.media.decoding_process.IDLE_S", 0.05)
     async with media_server() as server:
         alice = await server.register("alice")
         media = await upload(alice, picture(900, 900))

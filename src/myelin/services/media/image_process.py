@@ -1,146 +1,34 @@
-"""The server's side of the process that decodes images: started on the first job, ended when idle or late."""
+"""The server's side of the process that decodes images."""
 
-import asyncio
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from myelin.config.sections.storage import Media as MediaConfig
+from myelin.services.media.decoding_process import DecodingEnded, DecodingLate, DecodingProcess
 from myelin.services.media.files import off_loop
 from myelin.services.media.image_job import Job, Outcome
 
-IDLE_S = 30.0
-"""The process ends when it has had nothing to do for so long: at rest the server is one process."""
-MAX_LINE = 64 * 1024
-
 _log = structlog.get_logger("myelin.media")
 _WORKER = "myelin.services.media.image_worker"
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
-"""Nothing of the server's own environment, which may hold secrets."""
 
 
-class ImageProcess:
-    """Runs jobs one after the other in a process of their own."""
+class ImageProcess(DecodingProcess):
+    """Makes thumbnails apart from the server."""
 
     def __init__(self, config: MediaConfig) -> None:
-        self._timeout_s = config.thumbnail_timeout_ms / 1000
-        self._memory_mib = config.thumbnail_memory_mib
-        self._process: Process | None = None
-        self._turn = asyncio.Lock()
-        self._idle: asyncio.TimerHandle | None = None
-        self._ending: asyncio.Task[None] | None = None
-        self._closed = False
-        self.jobs_waiting = 0
-
-    @property
-    def pid(self) -> int | None:
-        """The process's ID while it runs."""
-        return self._process.pid if self._process is not None else None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the process ended by itself and will be replaced at the next job."""
-        return self._process is not None and self._process.returncode is not None
+        super().__init__(_WORKER, memory_mib=config.thumbnail_memory_mib, timeout_ms=config.thumbnail_timeout_ms)
 
     async def run(self, job: Job) -> Outcome:
         """How the job went; a process that died or took too long is a problem of the image."""
-        self.jobs_waiting += 1
         try:
-            async with self._turn:
-                self._stay()
-                try:
-                    return await self._run_twice(job)
-                finally:
-                    self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end_idle)
-        finally:
-            self.jobs_waiting -= 1
-
-    async def close(self) -> None:
-        """End the process, and the job that it has."""
-        self._closed = True
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-        await self._retire()
-
-    async def _retire(self) -> None:
-        async with self._turn:
-            self._stay()
-            await self._end()
-
-    async def _run_twice(self, job: Job) -> Outcome:
-        """Once more with a new process where an old one died: it may have been of something else."""
-        was_there = self._process is not None
-        outcome = await self._run(job)
-        if outcome.problem == "process ended" and was_there and not self._closed:
-            outcome = await self._run(job)
-        return outcome
-
-    async def _run(self, job: Job) -> Outcome:
-        process = await self._started()
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                line = await _exchange(process, msgspec.json.encode(job) + b"\n")
-            return msgspec.json.decode(line, type=Outcome)
-        except (TimeoutError, OSError, ValueError, msgspec.MsgspecError) as error:
-            await self._end()
+            return msgspec.json.decode(await self.ask(msgspec.json.encode(job) + b"\n"), type=Outcome)
+        except (DecodingEnded, DecodingLate, msgspec.MsgspecError) as error:
             await off_loop(_remove, job.target)
-            _log.warning("an image could not be decoded", reason=type(error).__name__, code=process.returncode)
-            return Outcome(problem="too large" if isinstance(error, TimeoutError) else "process ended")
-        except asyncio.CancelledError:
-            await self._end()  # its next line would answer the wrong job
-            raise
-
-    async def _started(self) -> Process:
-        if self._process is None or self._process.returncode is not None:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-I",
-                "-m",
-                _WORKER,
-                str(self._memory_mib),
-                str(max(1, round(self._timeout_s))),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=DEVNULL,
-                limit=MAX_LINE,
-                env=_ENVIRONMENT,
-                cwd="/",
-                start_new_session=True,
-            )
-        return self._process
-
-    def _stay(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
-
-    def _end_idle(self) -> None:
-        self._ending = asyncio.get_running_loop().create_task(self._retire())
-
-    async def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
+            _log.warning("an image could not be decoded", reason=str(error))
+            return Outcome(problem="too large" if isinstance(error, DecodingLate) else "process ended")
 
 
 def _remove(path: str) -> None:
     Path(path).unlink(missing_ok=True)
-
-
-async def _exchange(process: Process, line: bytes) -> bytes:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(line)
-    await process.stdin.drain()
-    answer = await process.stdout.readline()
-    if not answer.endswith(b"\n"):
-        raise OSError("the process ended")
-    return answer
