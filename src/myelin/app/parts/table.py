@@ -15,6 +15,7 @@ from myelin.app.parts.media import make_media
 from myelin.app.parts.part import Part
 from myelin.app.parts.push import make_push
 from myelin.app.parts.reading import make_reading
+from myelin.app.parts.rendezvous import make_rendezvous
 from myelin.app.parts.rooms import make_rooms
 from myelin.app.parts.rooms_api import make_room_moves, make_rooms_api
 from myelin.app.parts.search import make_search, make_search_index
@@ -39,6 +40,7 @@ PARTS: tuple[MakePart, ...] = (
     make_search,
     make_sync,
     make_calls,
+    make_rendezvous,
     make_delayed_events,
     make_initial_sync,
     make_sliding_sync,

@@ -62,6 +62,10 @@ class Sessions(Section, frozen=True, kw_only=True):
     login_token_lifetime_ms: Annotated[
         Milliseconds, about("How long a token of /v1/login/get_token lives, in milliseconds.", ge=1000)
     ] = 120_000
+    rendezvous: Annotated[
+        Literal["off", "authenticated", "open"],
+        about("Who may open a session in which one device signs in another with a QR code; open: anybody."),
+    ] = "open"
     openid_token_lifetime_ms: Annotated[
         Milliseconds, about("How long an OpenID token for a widget or service lives, in milliseconds.", ge=1000)
     ] = 3_600_000
