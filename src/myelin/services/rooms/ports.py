@@ -42,3 +42,19 @@ class RemoteRoomSources(list[RemoteRooms]):
     def first(self) -> RemoteRooms | None:
         """The way to other servers, if there is one."""
         return self[0] if self else None
+
+
+class History(Protocol):
+    """Fetches what happened in a room before all that is here."""
+
+    async def extend(self, room_id: str) -> bool:
+        """Have older events of the room here; False where there are none to be had. Takes a few seconds at most."""
+        ...
+
+
+class HistorySources(list[History]):
+    """The part that speaks to other servers adds itself; the first that is there is asked."""
+
+    def first(self) -> History | None:
+        """Where older events come from, if from anywhere."""
+        return self[0] if self else None
