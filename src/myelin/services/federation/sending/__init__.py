@@ -1,0 +1,1 @@
+"""Our events and EDUs on their way to other servers."""
