@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from federation.authority import Authority
 from federation.member import Member
+from federation.resident import Resident
 from federation.servers import Homeserver, MyelinServer, SynapseServer
 
 Starter = Callable[..., "AsyncIterator[Homeserver]"]
@@ -78,6 +79,13 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
     """HTTP for the clients of one test."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as opened:
         yield opened
+
+
+@pytest.fixture
+async def resident(authority: Authority) -> AsyncIterator[Resident]:
+    """A scripted server."""
+    async with Resident(authority) as running:
+        yield running
 
 
 @pytest.fixture(params=DIRECTIONS)
