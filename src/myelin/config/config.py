@@ -4,7 +4,9 @@ from pathlib import Path
 
 from myelin.config.sections.accounts import Passwords, Registration, Sessions
 from myelin.config.sections.calls import Rtc, Voip
-from myelin.config.sections.messaging import Federation, Presence, Push, Rooms, UserDirectory
+from myelin.config.sections.federation import Federation
+from myelin.config.sections.messaging import Presence, Push, Rooms, UserDirectory
+from myelin.config.sections.previews import UrlPreviews
 from myelin.config.sections.rate_limits import RateLimits
 from myelin.config.sections.section import Section
 from myelin.config.sections.serving import Limits, Logging, Metrics, Server
@@ -26,6 +28,7 @@ class Config(Section, frozen=True, kw_only=True):
     rate_limits: RateLimits = RateLimits()
     rooms: Rooms = Rooms()
     media: Media = Media()
+    url_previews: UrlPreviews = UrlPreviews()
     presence: Presence = Presence()
     user_directory: UserDirectory = UserDirectory()
     push: Push = Push()

@@ -98,8 +98,6 @@ def _warnings(config: Config) -> Iterator[Finding]:
         yield "metrics.listen", "the figures can be read by anybody who reaches this address"
     if config.public_url.startswith("http://") and config.server.name.partition(":")[0] != "localhost":
         yield "server.public_url", "clients refuse http:// addresses; put a proxy with a certificate in front"
-    if config.federation.enabled and config.server.name.partition(":")[0] == "localhost":
-        yield "server.name", "other servers cannot reach localhost"
 
 
 def _is_loopback(address: str) -> bool:

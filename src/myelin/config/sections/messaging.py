@@ -1,8 +1,8 @@
-"""What the modules around messages do: rooms, presence, directory, push, federation."""
+"""What the modules around messages do: rooms, presence, directory, push."""
 
 from typing import Annotated, Literal
 
-from myelin.config.sections.section import Count, FilePath, Milliseconds, Positive, Section, about
+from myelin.config.sections.section import Count, Milliseconds, Positive, Section, about
 
 RoomVersion = Literal["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"]
 
@@ -69,15 +69,3 @@ class Push(Section, frozen=True, kw_only=True):
         Milliseconds, about("How long a push gateway may take to answer, in milliseconds.", ge=1000)
     ] = 10_000
     max_pushers_per_user: Annotated[Positive, about("How many devices of a user may ask for notifications.")] = 100
-
-
-class Federation(Section, frozen=True, kw_only=True):
-    """How this server will talk to other servers: federation is not built yet, so this says nothing but that."""
-
-    enabled: Annotated[bool, about("Whether rooms can have members of other servers.")] = False
-    deny_private_addresses: Annotated[bool, about("Never connect to another server on a private network address.")] = (
-        True
-    )
-    extra_ca: Annotated[
-        FilePath, about("A PEM file with certificate authorities that are trusted too. Empty: the system's only.")
-    ] = ""
