@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from myelin.api.client import cross_signing, key_backup, keys, to_device
+from myelin.api.client import cross_signing, dehydrated_devices, key_backup, keys, to_device
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
+from myelin.services.accounts.discovery import Discovery
+from myelin.services.devices.devices import DeviceService
 from myelin.services.devices.ports import DeviceRemovals, DeviceRenames
 from myelin.services.e2ee.backup_sessions import BackupSessions
 from myelin.services.e2ee.cross_signing import CrossSigning
+from myelin.services.e2ee.dehydrated_devices import DehydratedDevices
 from myelin.services.e2ee.device_lists import DeviceLists
 from myelin.services.e2ee.device_removal import DeviceKeyRemoval
 from myelin.services.e2ee.key_backup import KeyBackups
@@ -34,6 +37,10 @@ def make_e2ee(ground: Ground, services: Mapping[type, Any]) -> Part:
     removal = DeviceKeyRemoval(committer, device_lists)
     services[DeviceRemovals].append(removal)
     services[DeviceRenames].append(removal)
+    to_device_messages = ToDevice(name, database, committer, feed, ground.clock)
+    dehydrated = DehydratedDevices(database, committer, services[DeviceService], to_device_messages, ground.clock)
+    services[DeviceRemovals].append(dehydrated)
+    services[Discovery].unstable_features["org.matrix.msc3814"] = True
     made = (
         device_lists,
         counts,
@@ -45,9 +52,12 @@ def make_e2ee(ground: Ground, services: Mapping[type, Any]) -> Part:
         CrossSigning(database, committer),
         Signatures(database, committer),
         BackupSessions(database, backups),
-        ToDevice(name, database, committer, feed, ground.clock),
+        to_device_messages,
+        dehydrated,
     )
     return Part(
         services={type(service): service for service in made},
-        endpoints=(keys.endpoints, cross_signing.endpoints, key_backup.endpoints, to_device.endpoints),
+        endpoints=tuple(
+            module.endpoints for module in (keys, cross_signing, key_backup, to_device, dehydrated_devices)
+        ),
     )

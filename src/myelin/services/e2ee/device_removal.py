@@ -24,7 +24,7 @@ class DeviceKeyRemoval:
         """Delete everything that hangs on these devices, and tell who shares a room with their user."""
         await self._committer.commit(
             Write(
-                lambda position: _statements(user_id, device_ids, position),
+                lambda position: removal_statements(user_id, device_ids, position),
                 news=[DeviceListChanged(user_id), *(KeyCountsChanged(user_id, d) for d in device_ids)],
             )
         )
@@ -34,7 +34,8 @@ class DeviceKeyRemoval:
         await self._device_lists.changed(user_id)
 
 
-def _statements(user_id: str, device_ids: Sequence[str], position: int) -> Iterable[Statement]:
+def removal_statements(user_id: str, device_ids: Sequence[str], position: int) -> Iterable[Statement]:
+    """Everything that hangs on these devices goes."""
     for device_id in device_ids:
         yield delete_device_keys(user_id, device_id)
         yield delete_one_time_keys(user_id, device_id)

@@ -71,7 +71,7 @@ class KeyUploads:
             device_id,
             await self._new_device_keys(user_id, device_id, body.get("device_keys")),
             await self._new_one_time_keys(user_id, device_id, body.get("one_time_keys")),
-            _fallback_keys(body.get("fallback_keys")),
+            check_fallback_keys(body.get("fallback_keys")),
         )
         news = upload.news()
         if news:
@@ -111,7 +111,8 @@ class KeyUploads:
                 raise TooLarge(f"No more than {MAX_ONE_TIME_KEYS} one-time keys are kept for a device")
 
 
-def _fallback_keys(given: Any) -> list[OneTimeKey]:
+def check_fallback_keys(given: Any) -> list[OneTimeKey]:
+    """The keys of `fallback_keys`, one an algorithm. Raises BadJson, InvalidParam or TooLarge."""
     if given is None:
         return []
     keys = check_one_time_keys(given, "fallback_keys")
