@@ -1,5 +1,6 @@
 """The servers that federate: started once for a run where a test does not stop them, and new ones where it does."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from federation.resident import Resident
 from federation.servers import Homeserver, MyelinServer, SynapseServer
 
 Starter = Callable[..., "AsyncIterator[Homeserver]"]
-DIRECTIONS = ("myelin-synapse", "synapse-myelin", "myelin-second")
-"""On which server the room is, and which one joins it."""
+DIRECTIONS = tuple(os.environ.get("FEDERATION_SIDES", "myelin-synapse synapse-myelin myelin-second").split())
+"""On which server the room is, and which one joins it. "synapse-other" shows whether a scene itself is right."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ async def synapse_server(
 ) -> AsyncIterator[SynapseServer]:
     """A Synapse that no test stops."""
     server = SynapseServer(tmp_path_factory.mktemp("synapse"), authority)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def other_server(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> AsyncIterator[SynapseServer]:
+    """Another Synapse, to test scenes without Myelin."""
+    server = SynapseServer(tmp_path_factory.mktemp("other"), authority, host="localhost")
     await server.start()
     yield server
     await server.stop()
