@@ -1,6 +1,6 @@
 """Requests to servers that somebody else named: guarded addresses, no redirects, bounded in size and time."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 import aiohttp
@@ -63,13 +63,42 @@ class HttpClient:
 
         `timeout_s` is for all of it. Raises AddressRefused, AnswerTooLarge or RequestFailed.
         """
+        return await self._exchange(method, url, timeout_s, lambda answer: _read(answer, max_bytes), body, headers)
+
+    async def get_start(
+        self,
+        url: str,
+        *,
+        timeout_s: float,
+        most: Callable[[int, Mapping[str, str]], int],
+        headers: Mapping[str, str] | None = None,
+    ) -> HttpAnswer:
+        """GET a URL and read no more than its first `most(status, headers)` bytes: the rest is cut off.
+
+        Raises AddressRefused or RequestFailed.
+        """
+
+        async def read(answer: aiohttp.ClientResponse) -> bytes:
+            return await _read_start(answer, most(answer.status, answer.headers))
+
+        return await self._exchange("GET", url, timeout_s, read, None, headers)
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        timeout_s: float,
+        read: Callable[[aiohttp.ClientResponse], Awaitable[bytes]],
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+    ) -> HttpAnswer:
         target = self._checked(url)
         timeout = aiohttp.ClientTimeout(total=timeout_s)
         try:
             async with self._session().request(
                 method, target, data=body, headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
-                return HttpAnswer(response.status, response.headers, await _read(response, max_bytes))
+                return HttpAnswer(response.status, response.headers, await read(response))
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, AddressDenied):
                 raise AddressRefused(str(error.os_error)) from error
@@ -130,3 +159,13 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
             raise AnswerTooLarge(f"the answer is larger than {most} bytes")
         parts.append(part)
     return b"".join(parts)
+
+
+async def _read_start(response: aiohttp.ClientResponse, most: int) -> bytes:
+    start = bytearray()
+    while len(start) < most:
+        part = await response.content.read(min(_CHUNK, most - len(start)))
+        if not part:
+            break
+        start += part
+    return bytes(start)

@@ -89,6 +89,14 @@ class MediaStore(Store):
     async def delete_expired(self, before: int) -> int:
         """Forget reserved media IDs whose time ran out."""
 
+    @query("DELETE FROM media WHERE origin = :origin AND media_id = :media_id")
+    async def delete_media(self, origin: str, media_id: str) -> int:
+        """Forget a media ID; its file stays."""
+
+    @query("SELECT COUNT(*) FROM media WHERE sha256 = :sha256")
+    async def uses(self, sha256: bytes) -> int:
+        """How many media IDs have this content."""
+
 
 class ThumbnailStore(Store):
     """Thumbnails by the hash of the image, the size, the method, and whether it moves."""

@@ -13,6 +13,7 @@ from myelin.app.parts.initial_sync import make_initial_sync
 from myelin.app.parts.log import make_log
 from myelin.app.parts.media import make_media
 from myelin.app.parts.part import Part
+from myelin.app.parts.previews import make_previews
 from myelin.app.parts.push import make_push
 from myelin.app.parts.reading import make_reading
 from myelin.app.parts.rendezvous import make_rendezvous
@@ -31,6 +32,7 @@ PARTS: tuple[MakePart, ...] = (
     make_directory,
     make_search_index,
     make_media,
+    make_previews,
     make_rooms,
     make_rooms_api,
     make_e2ee,

@@ -36,6 +36,7 @@ class RateLimits(Section, frozen=True, kw_only=True):
     aliases: Annotated[Bucket, about("Aliases made or removed, for each user.")] = _bucket(0.2, 10)
     media: Annotated[Bucket, about("Uploads, for each user.")] = _bucket(2, 30)
     media_create: Annotated[Bucket, about("Media IDs reserved, for each user.")] = _bucket(2, 30)
+    url_previews: Annotated[Bucket, about("Previews of URLs, for each user.")] = _bucket(2, 50)
     search: Annotated[Bucket, about("Searches in messages, for each user.")] = _bucket(0.5, 10)
     user_directory: Annotated[Bucket, about("Searches in the user directory, for each user.")] = _bucket(2, 20)
     reports: Annotated[Bucket, about("Reports of content, for each user.")] = _bucket(0.1, 5)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -21,6 +22,9 @@ WRITE_SIZE = 1024 * 1024
 """Bytes that are gathered before a thread writes them."""
 ABANDONED_AFTER_S = 86_400
 """A temporary file older than this belongs to a process that died."""
+
+RECENT_S = 600
+"""Content that came in since then is not removed: the media ID that it is for may not be written yet."""
 
 
 class Content(NamedTuple):
@@ -67,6 +71,11 @@ class ContentFiles:
         except BaseException:
             await off_loop(incoming.discard)
             raise
+
+    async def remove(self, sha256: bytes, now_ms: int) -> bool:
+        """Remove content that no media ID has any more, with its thumbnails; False if it came in again just now."""
+        thumbnails = self._folder / "thumbnails" / _fan_out(sha256)
+        return await off_loop(_remove_content, self.content_path(sha256), thumbnails, now_ms / 1000 - RECENT_S)
 
     async def keep_thumbnail(self, incoming: Path, sha256: bytes, name: str) -> int:
         """Move a finished temporary file to its place as a thumbnail; its size in bytes."""
@@ -121,6 +130,7 @@ class _Incoming:
         target = place(digest)
         if _has_size(target, self.size):
             _sync_folder(target.parent)  # whoever wrote it may not have come so far yet
+            os.utime(target)
             self.discard()
             return Content(digest, self.size)
         os.fsync(self._descriptor)
@@ -189,6 +199,16 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove_content(content: Path, thumbnails: Path, moment_s: float) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        if content.stat().st_mtime >= moment_s:
+            return False
+        content.unlink()
+    if thumbnails.is_dir():
+        shutil.rmtree(thumbnails, ignore_errors=True)
+    return True
 
 
 def _remove_older(folder: Path, moment_s: float) -> int:

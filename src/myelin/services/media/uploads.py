@@ -57,7 +57,7 @@ class Uploads:
 
     async def upload(self, user_id: str, upload: Upload) -> str:
         """Keep a file; its mxc:// URI. Raises TooLarge."""
-        media_id = self._new_media_id()
+        media_id = new_media_id(self._randomness)
         content = await self._files.receive(upload.chunks, self.max_size)
         await self._store.add_media(
             origin=self._server_name,
@@ -80,7 +80,7 @@ class Uploads:
                 "Too many media IDs are waiting for their upload",
                 retry_after_ms=max(1, (pending.first_expires_ts or now) - now),
             )
-        media_id = self._new_media_id()
+        media_id = new_media_id(self._randomness)
         expires_ts = now + self._config.pending_upload_lifetime_ms
         await self._store.reserve_media(self._server_name, media_id, user_id, now, expires_ts)
         return Reserved(f"mxc://{self._server_name}/{media_id}", expires_ts)
@@ -120,8 +120,10 @@ class Uploads:
         await self._store.delete_expired(now - EXPIRED_KEPT_MS)
         await self._files.remove_abandoned(now)
 
-    def _new_media_id(self) -> str:
-        return self._randomness.string(MEDIA_ID_LENGTH, _MEDIA_ID_ALPHABET)
+
+def new_media_id(randomness: Randomness) -> str:
+    """A media ID that nobody can guess."""
+    return randomness.string(MEDIA_ID_LENGTH, _MEDIA_ID_ALPHABET)
 
 
 def _cannot_overwrite() -> MatrixError:
