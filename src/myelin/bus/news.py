@@ -11,7 +11,10 @@ from myelin.matrix.events.pdu import Pdu, StateKey
 
 
 class RoomEvents(msgspec.Struct, frozen=True):
-    """New events of a room; the first has the news's position, each other one the next."""
+    """New events of a room; the first has the news's position, each other one the next.
+
+    There are none where the room moved on by an event that is not shown, or its state by none at all.
+    """
 
     room_id: str
     pdus: tuple[Pdu, ...]
@@ -19,6 +22,14 @@ class RoomEvents(msgspec.Struct, frozen=True):
     """Changes of the current state: event ID, or None where there is none any more."""
     own: tuple[Any, ...] = ()
     """For each event what only this process knows of it, such as its transaction ID."""
+    aside: tuple[Pdu, ...] = ()
+    """Events of `state` that are not among `pdus`, as far as they are at hand."""
+    is_gap: bool = False
+    """What came right before the first is not here, and the state may be another altogether: nothing held is good."""
+
+    def last(self, position: int) -> int:
+        """The position of the last event, where the first has this one; news without events takes one position."""
+        return position + (len(self.pdus) or 1) - 1
 
 
 class AccountDataChanged(msgspec.Struct, frozen=True):
@@ -100,6 +111,21 @@ class PushersChanged(msgspec.Struct, frozen=True):
     user_id: str
 
 
+class EdusQueued(msgspec.Struct, frozen=True):
+    """EDUs that must reach other servers."""
+
+    destinations: tuple[str, ...]
+
+
+class EventForwarded(msgspec.Struct, frozen=True):
+    """An event of another server that this one sends on to the others in the room."""
+
+    room_id: str
+    event_id: str
+    origin: str
+    """The server that has it already."""
+
+
 class TypingChanged(msgspec.Struct, frozen=True):
     """Who types in a room."""
 
@@ -124,6 +150,8 @@ News = (
     | ProfileChanged
     | SessionsEnded
     | PushersChanged
+    | EdusQueued
+    | EventForwarded
     | TypingChanged
     | PresenceChanged
 )

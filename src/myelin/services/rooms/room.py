@@ -1,6 +1,7 @@
 """A room in memory, as of the last commit that this process has been told of."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from myelin.bus.news import RoomEvents
 from myelin.matrix.events.parse import parse_pdu
@@ -33,8 +34,8 @@ class Room:
     """
 
     __slots__ = (
-        "cached", "changed_aside", "dropped", "invited", "joined", "pdus", "position", "room_id", "state", "state_json",
-        "timeline", "tip", "version",
+        "_servers", "cached", "changed_aside", "dropped", "invited", "joined", "pdus", "position", "room_id", "state",
+        "state_json", "timeline", "tip", "version",
     )  # fmt: skip
 
     def __init__(self, room_id: str, version: RoomVersion, position: int) -> None:
@@ -55,6 +56,7 @@ class Room:
         self.state_json: dict[object, object] = {}
         """State events as clients see them, by event ID, and what is put together of them, while no state changes."""
         self.dropped = False
+        self._servers: Counter[str] | None = None
 
     @property
     def weight(self) -> int:
@@ -80,14 +82,32 @@ class Room:
             return "join"
         return "invite" if user_id in self.invited else None
 
+    @property
+    def servers(self) -> Mapping[str, int]:
+        """The servers of joined members, each with how many it has; counted when first asked for, then kept up to date."""
+        if self._servers is None:
+            self._servers = Counter(user_id.partition(":")[2] for user_id in self.joined)
+        return self._servers
+
     def set_membership(self, user_id: str, membership: str | None) -> None:
         """Count a user as joined, invited, or neither."""
+        if self._servers is not None:
+            self._count(user_id, (membership == "join") - (user_id in self.joined))
         self.joined.discard(user_id)
         self.invited.discard(user_id)
         if membership == "join":
             self.joined.add(user_id)
         elif membership == "invite":
             self.invited.add(user_id)
+
+    def _count(self, user_id: str, change: int) -> None:
+        """One member of a server more or less."""
+        servers, name = self._servers, user_id.partition(":")[2]
+        assert servers is not None
+        if change:
+            servers[name] += change
+            if not servers[name]:
+                del servers[name]
 
     def apply(self, position: int, news: RoomEvents) -> list[TimelineEvent]:
         """Take in committed events that are newer than this view; their entries in the timeline."""
