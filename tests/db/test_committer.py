@@ -1,6 +1,7 @@
 """Group commit: what shares a batch, who is refused, and that a refusal harms nobody else."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,6 +15,10 @@ from myelin.matrix.errors import Forbidden
 from myelin.store.log import LogStore
 
 OpenAnother = Callable[[], Awaitable[Database]]
+_END_THE_REST = Sql(
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+    "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+)
 
 
 async def commit_all(log: Log, *writes: Write) -> list[Any]:
@@ -333,3 +338,29 @@ async def test_while_the_log_is_held_no_other_process_commits(open_another: Open
     await one.committer.commit_held(make)
     await others[0]
     assert await one.notes() == ["held", "other"]
+
+
+async def test_a_connection_that_broke_is_not_written_on_again(open_another: OpenAnother) -> None:
+    log, other = await open_log(await open_another()), await open_another()
+    await log.committer.commit(note("before"))
+    ended = await other.fetch(_END_THE_REST, ())
+    assert ended[0][0] >= 1
+    async with asyncio.timeout(10):
+        while "after" not in log.told_notes:
+            with contextlib.suppress(DatabaseError):
+                await log.committer.commit(note("after"))
+    assert log.told == [(1, 1, ["before"]), (2, 2, ["after"])]
+
+
+async def test_a_statement_that_failed_unseen_does_not_count_as_committed(open_another: OpenAnother) -> None:
+    database = await open_another()
+
+    async def fail_unseen() -> None:
+        async with database.transaction() as transaction:
+            with contextlib.suppress(Exception):
+                await transaction.execute(Sql("SELECT 1 / 0"), ())
+
+    with pytest.raises(DatabaseError, match="had failed"):
+        await fail_unseen()
+    async with database.transaction(positions=3) as transaction:
+        assert await transaction.take_positions(1) == 4

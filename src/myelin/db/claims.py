@@ -18,16 +18,20 @@ class ClaimSql:
 
     `single` takes one row's columns by name, `bulk` the same names as arrays; both return the key columns of the rows
     they changed, the first `key` columns of the arguments. `undo` takes the key columns and takes an insert back.
+    `together` is the bulk form within a statement in which `log.before` is added to positions (`together.py`).
     """
 
-    __slots__ = ("bulk", "key", "single", "undo")
+    __slots__ = ("bulk", "key", "single", "together", "undo")
 
-    def __init__(self, name: str, *, single: str, bulk: str, key: int, undo: str | None = None) -> None:
+    def __init__(
+        self, name: str, *, single: str, bulk: str, key: int, undo: str | None = None, together: str | None = None
+    ) -> None:
         self.single = Sql(single)
         self.bulk = Sql(bulk)
         if self.single.names != self.bulk.names:
             raise TypeError(f"{name}: the bulk form must name the parameters in the same order")
         self.key = key
+        self.together = together
         self.undo = Sql(undo) if undo else None
         REGISTRY.append((f"{name}.single", self.single))
         REGISTRY.append((f"{name}.bulk", Sql(sqlite=single, postgres=bulk)))

@@ -17,64 +17,22 @@ A guard that fails again and again, because another process writes to the room w
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable
 
 import structlog
 
-from myelin.db.claims import Claim, ClaimSql, undo, won
-from myelin.db.connection import Database, DatabaseError, Transaction
-from myelin.db.sql import Sql, Statement
+from myelin.db.batch import Outcome, write_batch, write_in
+from myelin.db.connection import Database, DatabaseError
+from myelin.db.write import AlreadyDone, Chain, GuardFailed, Write
 from myelin.matrix.errors import MyelinError
+
+__all__ = ["AlreadyDone", "Chain", "Committer", "GuardFailed", "Write"]
 
 _log = structlog.get_logger("myelin.db")
 
 MAX_BATCH = 256
 MAKE_TIMEOUT_S = 10
 """The longest that the log is held for a write to be built."""
-
-
-class GuardFailed(DatabaseError):
-    """Another process wrote to the room first; rebuild on what it wrote."""
-
-
-class AlreadyDone(DatabaseError):
-    """The claim is taken: this write was committed before."""
-
-
-class Chain(Protocol):
-    """A row of versions that writes build on one after the other, such as a room's."""
-
-    dead: bool
-    """Set when a guard failed: what was built on this chain is void."""
-
-    def guard(self, write: "Write", position: int) -> Claim:
-        """The guarded update that moves the row from the version last committed to the one after `write`."""
-        ...
-
-    def committed(self, position: int) -> None:
-        """The guarded update was committed at `position`."""
-        ...
-
-
-@dataclass(slots=True, eq=False)
-class Write:
-    """Something to be written durably.
-
-    `statements` is called with the write's first position, inside the transaction: it must be quick and pure.
-    """
-
-    statements: Callable[[int], Iterable[Statement]]
-    positions: int = 1
-    claims: Sequence[Claim] = ()
-    chain: Chain | None = None
-    tip: Any = None
-    """What the chain's guard needs to know of this write."""
-    news: Sequence[Any] = ()
-    """What those who listen for changes are told, each with the first position."""
-    done: "asyncio.Future[int]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    position: int = 0
 
 
 Announce = Callable[[int, int, list[Write]], None]
@@ -152,8 +110,7 @@ class Committer:
         if not batch:
             return
         try:
-            async with self._database.transaction() as transaction:
-                outcome = await _write(transaction, batch)
+            outcome = await write_batch(self._database, batch)
         except Exception as error:  # noqa: BLE001  (whatever it was, the callers must hear of it)
             await self._recover(batch, error)
         else:
@@ -166,7 +123,7 @@ class Committer:
             async with self._database.transaction() as transaction:
                 last = await transaction.take_positions(0) - 1
                 batch = await self._made(make, made, last)
-                outcome = await _write(transaction, batch)
+                outcome = await write_in(transaction, batch)
         except Exception as error:  # noqa: BLE001  (whatever it was, the callers must hear of it)
             if made.done():
                 await self._recover(batch, error)
@@ -185,7 +142,7 @@ class Committer:
         waiting, self._waiting = self._waiting, []
         return [w for w in (*waiting, *([write] if write is not None else ())) if not self._void(w)]
 
-    def _tell(self, outcome: "_Outcome") -> None:
+    def _tell(self, outcome: Outcome) -> None:
         """The transaction is committed: chains move, listeners hear, callers are answered."""
         for write, refusal in outcome.refused:
             if write.chain is not None:
@@ -193,7 +150,7 @@ class Committer:
             _refuse(write, refusal)
         for write in outcome.guards:
             assert write.chain is not None
-            write.chain.committed(write.position + write.positions - 1)
+            write.chain.committed(write.last)
         first, last, kept = outcome.first, outcome.last, outcome.kept
         self.batches += 1
         self.writes += len(kept)
@@ -218,28 +175,6 @@ class Committer:
         _refuse(write, _as_refusal(error))
 
 
-class _Outcome(NamedTuple):
-    """What a transaction did, to be told once it is committed."""
-
-    first: int
-    last: int
-    kept: list[Write]
-    guards: list[Write]
-    refused: list[tuple[Write, DatabaseError]]
-
-
-async def _write(transaction: Transaction, batch: list[Write]) -> _Outcome:
-    """Write what can be written of a batch."""
-    refused: list[tuple[Write, DatabaseError]] = []
-    total = sum(w.positions for w in batch)
-    first = await transaction.take_positions(total)
-    _number(batch, first)
-    kept = await _claim(transaction, batch, refused)
-    kept, guards = await _guard(transaction, kept, refused)
-    await _run_statements(transaction, kept)
-    return _Outcome(first, first + total - 1, kept, guards, refused)
-
-
 def _as_refusal(error: Exception) -> MyelinError:
     """What a caller is told: an error of ours as it is, anything else with its cause."""
     if isinstance(error, MyelinError):
@@ -253,86 +188,3 @@ def _refuse(write: Write, error: MyelinError) -> None:
     if not write.done.done():
         write.done.set_exception(error)
         write.done.exception()  # a caller that went away leaves no warning behind
-
-
-def _number(batch: list[Write], first: int) -> None:
-    for write in batch:
-        write.position = first
-        first += write.positions
-
-
-async def _claim(
-    transaction: Transaction, batch: list[Write], refused: list[tuple[Write, DatabaseError]]
-) -> list[Write]:
-    """Insert the claims; refuse the writes whose claim is taken, and what hangs on them."""
-    claims = [(w, c) for w in batch for c in w.claims]
-    if not claims:
-        return batch
-    held = await won(transaction, [c for _, c in claims])
-    lost = {id(w) for (w, _), ok in zip(claims, held, strict=True) if not ok}
-    if not lost:
-        return batch
-    kept, gone = _survivors(batch, lost, refused)
-    await undo(transaction, [c for (w, c), ok in zip(claims, held, strict=True) if ok and id(w) in gone])
-    return kept
-
-
-def _survivors(
-    batch: list[Write], lost: set[int], refused: list[tuple[Write, DatabaseError]]
-) -> tuple[list[Write], set[int]]:
-    """The writes that stay, and the identities of those that are refused."""
-    kept: list[Write] = []
-    broken: set[int] = set()
-    gone: set[int] = set()
-    for write in batch:
-        if id(write) in lost:
-            refused.append((write, AlreadyDone("this was written before")))
-            broken.add(id(write.chain))
-        elif write.chain is not None and id(write.chain) in broken:
-            refused.append((write, GuardFailed("built on a write that was refused")))
-        else:
-            kept.append(write)
-            continue
-        gone.add(id(write))
-    return kept, gone
-
-
-async def _guard(
-    transaction: Transaction, batch: list[Write], refused: list[tuple[Write, DatabaseError]]
-) -> tuple[list[Write], list[Write]]:
-    """Move each room to the version after its last write; refuse the writes to rooms that moved meanwhile."""
-    last: dict[int, Write] = {id(w.chain): w for w in batch if w.chain is not None}
-    if not last:
-        return batch, []
-    guards = [w.chain.guard(w, w.position + w.positions - 1) for w in last.values() if w.chain is not None]
-    held = await won(transaction, guards)
-    failed = {chain for chain, ok in zip(last, held, strict=True) if not ok}
-    if not failed:
-        return batch, list(last.values())
-    gone = [w for w in batch if id(w.chain) in failed]
-    await undo(transaction, [c for w in gone for c in w.claims])
-    _free(refused, {(c.sql, c.args[: c.sql.key]) for w in gone for c in w.claims})
-    refused.extend((w, GuardFailed("the room was written to meanwhile")) for w in gone)
-    kept = [w for w in batch if id(w.chain) not in failed]
-    return kept, [w for chain, w in last.items() if chain not in failed]
-
-
-def _free(refused: list[tuple[Write, DatabaseError]], claims: set[tuple[ClaimSql, tuple[Any, ...]]]) -> None:
-    """Let those try again who lost a claim to a write of the same batch that is now refused itself."""
-    for i, (write, _) in enumerate(refused):
-        if write.chain is not None and any((c.sql, c.args[: c.sql.key]) in claims for c in write.claims):
-            refused[i] = (write, GuardFailed("what was done before it was refused"))
-
-
-async def _run_statements(transaction: Transaction, batch: list[Write]) -> None:
-    """Run all statements, those of the same text together, texts in the order of their first appearance."""
-    grouped: dict[Sql, list[Sequence[Any]]] = {}
-    for write in batch:
-        for sql, args in write.statements(write.position):
-            rows = grouped.get(sql)
-            if rows is None:
-                grouped[sql] = [args]
-            else:
-                rows.append(args)
-    for sql, rows in grouped.items():
-        await transaction.execute_many(sql, rows)

@@ -55,8 +55,11 @@ class Transaction(Connection, Protocol):
 class Database(Connection, Protocol):
     """The database of one process."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction that commits durably when the block ends and is undone when it raises."""
+    def transaction(self, *, positions: int = 0) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that commits durably when the block ends and is undone when it raises.
+
+        It begins by moving the log on by `positions`, which holds the log until it ends.
+        """
         ...
 
     async def script(self, text: str) -> None:
@@ -68,5 +71,6 @@ class Database(Connection, Protocol):
         ...
 
 
-TAKE_POSITIONS = Sql("UPDATE position SET value = value + :count WHERE name = 'log' RETURNING value")
+MOVE_LOG = "UPDATE position SET value = value + {count} WHERE name = 'log'"
+TAKE_POSITIONS = Sql(MOVE_LOG.format(count=":count") + " RETURNING value")
 """The one mutex of the log: its row lock makes commit order position order."""

@@ -1,12 +1,12 @@
 """PostgreSQL through asyncpg: a pool, and transactions on one of its connections."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
 
-from myelin.db.connection import TAKE_POSITIONS, DatabaseError, Dialect, Row, UniqueViolation
+from myelin.db.connection import MOVE_LOG, TAKE_POSITIONS, DatabaseError, Dialect, Row, UniqueViolation
 from myelin.db.sql import Sql
 
 CONNECT_TIMEOUT_S = 10
@@ -20,6 +20,8 @@ class PostgresDatabase:
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
+        self._for_log: Any = None
+        """The connection of the last transaction that moved the log, ready for the next."""
 
     @classmethod
     async def connect(
@@ -59,10 +61,18 @@ class PostgresDatabase:
             await connection.executemany(sql.postgres, rows)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
+    async def transaction(self, *, positions: int = 0) -> AsyncIterator["PostgresTransaction"]:
         """One connection, in one transaction."""
-        async with self._borrowed() as connection, connection.transaction():
-            yield PostgresTransaction(connection)
+        begin = f"BEGIN; {MOVE_LOG.format(count=positions)}" if positions else "BEGIN"
+        async with self._kept() if positions else self._borrowed() as connection:
+            try:
+                await connection.execute(begin)
+                yield PostgresTransaction(connection)
+                await _commit(connection)
+            except BaseException:
+                if _is_open(connection):
+                    await connection.execute("ROLLBACK")
+                raise
 
     async def script(self, text: str) -> None:
         """Run several statements, all or none."""
@@ -71,17 +81,30 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Wait for what runs, then close every connection."""
+        if self._for_log is not None:
+            await self._pool.release(self._for_log)
         await self._pool.close()
 
     @asynccontextmanager
+    async def _kept(self) -> AsyncIterator[Any]:
+        """A connection that does not go back to the pool while it is sound: that costs as much as a round trip."""
+        with _translated():
+            connection, self._for_log = self._for_log, None
+            if connection is None or not _is_open(connection):
+                connection = await self._pool.acquire()
+            try:
+                yield connection
+            finally:
+                if self._for_log is None and _is_open(connection):
+                    self._for_log = connection
+                else:
+                    await self._pool.release(connection)
+
+    @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[Any]:
-        try:
+        with _translated():
             async with self._pool.acquire() as connection:
                 yield connection
-        except asyncpg.UniqueViolationError as error:
-            raise UniqueViolation(str(error)) from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            raise DatabaseError(f"{type(error).__name__}: {error}") from error
 
 
 class PostgresTransaction:
@@ -110,6 +133,29 @@ class PostgresTransaction:
         """The first of `count` new positions."""
         last: int = (await self._connection.fetchrow(TAKE_POSITIONS.postgres, count))[0]
         return last - count + 1
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        raise UniqueViolation(str(error)) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise DatabaseError(f"{type(error).__name__}: {error}") from error
+
+
+def _is_open(connection: Any) -> bool:
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool took it back when it broke
+        return False
+
+
+async def _commit(connection: Any) -> None:
+    # Where a statement failed, and nobody said so, PostgreSQL answers ROLLBACK and means no error by it.
+    if await connection.execute("COMMIT") != "COMMIT":
+        raise DatabaseError("a statement of the transaction had failed")
 
 
 async def _leave_as_is(_connection: Any) -> None:

@@ -59,12 +59,15 @@ class SqliteDatabase:
             await transaction.execute_many(sql, rows)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator["SqliteTransaction"]:
+    async def transaction(self, *, positions: int = 0) -> AsyncIterator["SqliteTransaction"]:
         """The writer, for the time of the block."""
         async with self._writing:
             self._begin()
             try:
-                yield SqliteTransaction(self.writer)
+                transaction = SqliteTransaction(self.writer)
+                if positions:
+                    await transaction.take_positions(positions)
+                yield transaction
             except BaseException:
                 self.writer.rollback()
                 raise

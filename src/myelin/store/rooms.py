@@ -43,6 +43,10 @@ ADD_ROOM = ClaimSql(
     bulk="INSERT INTO rooms (room_id, room_version, version, extremities, depth) SELECT * FROM unnest("
     ":room_id::text[], :room_version::text[], :version::bigint[], :extremities::text[], :depth::bigint[]) "
     "ON CONFLICT DO NOTHING RETURNING room_id",
+    together="INSERT INTO rooms (room_id, room_version, version, extremities, depth) SELECT g.room_id, g.room_version, "
+    "log.before + g.version, g.extremities, g.depth FROM log, unnest(:room_id::text[], :room_version::text[], "
+    ":version::bigint[], :extremities::text[], :depth::bigint[]) "
+    "AS g (room_id, room_version, version, extremities, depth) ON CONFLICT DO NOTHING RETURNING room_id",
     key=1,
     undo="DELETE FROM rooms WHERE room_id = :room_id",
 )
@@ -53,6 +57,11 @@ ADVANCE_ROOM = ClaimSql(
     single="UPDATE rooms SET version = :version, extremities = :extremities, depth = :depth "
     "WHERE room_id = :room_id AND version = :expected RETURNING room_id",
     bulk="UPDATE rooms SET version = g.version, extremities = g.extremities, depth = g.depth FROM unnest("
+    ":version::bigint[], :extremities::text[], :depth::bigint[], :room_id::text[], :expected::bigint[]) "
+    "AS g (version, extremities, depth, room_id, expected) "
+    "WHERE rooms.room_id = g.room_id AND rooms.version = g.expected RETURNING rooms.version",
+    together="UPDATE rooms SET version = log.before + g.version, extremities = g.extremities, depth = g.depth "
+    "FROM log, unnest("
     ":version::bigint[], :extremities::text[], :depth::bigint[], :room_id::text[], :expected::bigint[]) "
     "AS g (version, extremities, depth, room_id, expected) "
     "WHERE rooms.room_id = g.room_id AND rooms.version = g.expected RETURNING rooms.version",

@@ -20,12 +20,16 @@ class TransactionStore(Store):
         """Forget old transactions."""
 
 
+_INSERT_ALL = (
+    "INSERT INTO transactions (user_id, key, result, created_ts) SELECT * FROM unnest(:user_id::text[], "
+    ":key::bytea[], :result::text[], :created_ts::bigint[]) ON CONFLICT DO NOTHING RETURNING user_id, key"
+)
 CLAIM_TRANSACTION = ClaimSql(
     "CLAIM_TRANSACTION",
     single="INSERT INTO transactions (user_id, key, result, created_ts) VALUES (:user_id, :key, :result, :created_ts) "
     "ON CONFLICT DO NOTHING RETURNING user_id, key",
-    bulk="INSERT INTO transactions (user_id, key, result, created_ts) SELECT * FROM unnest(:user_id::text[], "
-    ":key::bytea[], :result::text[], :created_ts::bigint[]) ON CONFLICT DO NOTHING RETURNING user_id, key",
+    bulk=_INSERT_ALL,
+    together=_INSERT_ALL,
     key=2,
     undo="DELETE FROM transactions WHERE user_id = :user_id AND key = :key",
 )

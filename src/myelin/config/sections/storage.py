@@ -26,9 +26,7 @@ class Database(Section, frozen=True, kw_only=True):
             examples=["postgresql://myelin:secret@localhost/myelin"],
         ),
     ] = ""
-    pool_size: Annotated[
-        Positive, about("Connections to PostgreSQL, or readers beside SQLite's one writer, at most.", le=200)
-    ] = 5
+    pool_size: Annotated[int, about("Connections to PostgreSQL, at most; one of them writes.", ge=2, le=200)] = 5
     statement_timeout_ms: Annotated[
         Milliseconds, about("How long one statement may take, in milliseconds; 0: no limit.", ge=0)
     ] = 60_000
