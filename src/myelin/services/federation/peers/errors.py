@@ -3,6 +3,7 @@
     MyelinError
     ├── PeerFailed               a request to another server did not bring what was asked for
     │   ├── PeerUnreachable      no answer: the network, TLS, discovery, or it is left alone after failures
+    │   │   ├── PeerSilent       no answer in the time that it was given
     │   │   └── PeerNotAllowed   the configuration says not to speak with it
     │   ├── PeerRefused          it answered with an error
     │   └── PeerNonsense         its answer is not what the spec says: not JSON, of the wrong shape, too large
@@ -23,6 +24,10 @@ class PeerUnreachable(PeerFailed):
     """There was no answer."""
 
 
+class PeerSilent(PeerUnreachable):
+    """There was no answer in the time that the server was given, which may have been short."""
+
+
 class PeerNotAllowed(PeerUnreachable):
     """The configuration says not to speak with this server."""
 
@@ -30,14 +35,15 @@ class PeerNotAllowed(PeerUnreachable):
 class PeerRefused(PeerFailed):
     """The server answered with an error; `message` is its own text, to be believed by nobody.
 
-    `errcode` is "M_UNKNOWN" where it gave none.
+    `errcode` is "M_UNKNOWN" where it gave none, `retry_after_ms` 0.
     """
 
-    def __init__(self, status: int, errcode: str, message: str) -> None:
-        super().__init__(f"answered {status} {errcode}")
+    def __init__(self, status: int, errcode: str, message: str, retry_after_ms: int = 0) -> None:
+        super().__init__(f"answered {status}")
         self.status = status
         self.errcode = errcode
         self.message = message
+        self.retry_after_ms = retry_after_ms
 
 
 class PeerNonsense(PeerFailed):

@@ -1,30 +1,56 @@
 """Requests to other servers: found, signed, bounded in size and time, and left alone for a while where they fail."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from myelin.http.https_client import HttpsAnswer
+from myelin.matrix.signing import SigningKey
+from myelin.services.federation.peers.allowed_servers import AllowedServers
+from myelin.services.federation.peers.answers import NOT_THERE, OK, json_of, refusal_of
+from myelin.services.federation.peers.backoff import Backoffs
+from myelin.services.federation.peers.downloads import PeerFile, file_of
+from myelin.services.federation.peers.errors import (
+    PeerFailed,
+    PeerNotAllowed,
+    PeerRefused,
+    PeerSilent,
+    PeerUnreachable,
+)
+from myelin.services.federation.peers.signed_requests import encoded_content, sign_request
+from myelin.services.federation.peers.transport import Transport
 
 Query = Iterable[tuple[str, str]]
 """Query parameters in order; a name may be repeated."""
 
-TIMEOUT_S = 30.0
-MAX_ANSWER_BYTES = 10 * 1024 * 1024
-MAX_STATE_BYTES = 256 * 1024 * 1024
+TIMEOUT_S: Final = 30.0
+MAX_ANSWER_BYTES: Final = 10 * 1024 * 1024
+MAX_STATE_BYTES: Final = 256 * 1024 * 1024
 """For the few answers that hold the whole state of a room."""
-
-
-@dataclass(frozen=True, slots=True)
-class PeerFile:
-    """A file as another server sends it; `chunks` raises PeerFailed where it breaks off or grows too large."""
-
-    content_type: str
-    content_disposition: str | None
-    chunks: AsyncIterator[bytes]
+PATIENCE_S: Final = 15.0
+"""A request that was given less time than this says nothing of the server if it got no answer."""
 
 
 class Peers:
-    """Asks other servers. Every method may raise PeerUnreachable, PeerRefused or PeerNonsense, all PeerFailed."""
+    """Asks other servers. Every method may raise PeerUnreachable, PeerRefused or PeerNonsense, all PeerFailed.
+
+    A body may be given as bytes: canonical JSON, sent as it is.
+    """
+
+    def __init__(
+        self, server_name: str, key: SigningKey, transport: Transport, backoffs: Backoffs, allowed: AllowedServers
+    ) -> None:
+        self._server_name = server_name
+        self._key = key
+        self._transport = transport
+        self._backoffs = backoffs
+        self._allowed = allowed
+
+    @property
+    def on_return(self) -> list[Callable[[str], None]]:
+        """What to call with the name of a server that is back after failures; add to it."""
+        return self._backoffs.on_return
 
     async def get(
         self,
@@ -37,7 +63,10 @@ class Peers:
         despite_backoff: bool = False,
     ) -> Any:
         """The JSON that the server answers; `despite_backoff` asks also while it is left alone, as a user waits."""
-        raise NotImplementedError
+        async with self._open(
+            "GET", server_name, _target(path, query), timeout_s=timeout_s, despite_backoff=despite_backoff
+        ) as answer:
+            return await _json(answer, max_bytes)
 
     async def put(
         self,
@@ -51,7 +80,10 @@ class Peers:
         despite_backoff: bool = False,
     ) -> Any:
         """The JSON that the server answers to a PUT of `body`."""
-        raise NotImplementedError
+        async with self._open(
+            "PUT", server_name, _target(path, query), body, timeout_s=timeout_s, despite_backoff=despite_backoff
+        ) as answer:
+            return await _json(answer, max_bytes)
 
     async def post(
         self,
@@ -65,9 +97,13 @@ class Peers:
         despite_backoff: bool = False,
     ) -> Any:
         """The JSON that the server answers to a POST of `body`."""
-        raise NotImplementedError
+        async with self._open(
+            "POST", server_name, _target(path, query), body, timeout_s=timeout_s, despite_backoff=despite_backoff
+        ) as answer:
+            return await _json(answer, max_bytes)
 
-    def download(
+    @contextlib.asynccontextmanager
+    async def download(
         self,
         server_name: str,
         path: str,
@@ -76,25 +112,86 @@ class Peers:
         timeout_s: float = TIMEOUT_S,
         max_bytes: int,
         signed: bool = True,
-    ) -> AbstractAsyncContextManager[PeerFile]:
+    ) -> AsyncIterator[PeerFile]:
         """The file that the server answers with, plain or as the second part of multipart/mixed; open during the block.
 
         A `Location` is followed, without our signature. `signed=False` is for the old media endpoints.
         """
-        raise NotImplementedError
+        async with (
+            self._open("GET", server_name, _target(path, query), timeout_s=timeout_s, signed=signed) as answer,
+            file_of(answer, self._transport, timeout_s=timeout_s, max_bytes=max_bytes) as file,
+        ):
+            yield file
 
     def is_backing_off(self, server_name: str) -> bool:
         """Whether the server failed lately and is left alone for now."""
-        raise NotImplementedError
+        return self._backoffs.retry_at_ms(server_name) != 0
+
+    def is_allowed(self, server_name: str) -> bool:
+        """Whether this server speaks with that one at all, by its configuration."""
+        try:
+            self._allowed.check(server_name)
+        except PeerNotAllowed:
+            return False
+        return True
 
     def retry_at_ms(self, server_name: str) -> int:
         """When a server that is left alone is asked again, in milliseconds since the epoch; 0 where it is not."""
-        raise NotImplementedError
+        return self._backoffs.retry_at_ms(server_name)
 
     async def note_failure(self, server_name: str) -> None:
         """Leave the server alone for a while, longer each time: for failures that only the caller can tell."""
-        raise NotImplementedError
+        await self._backoffs.failed(server_name)
 
     async def heard_from(self, server_name: str) -> None:
         """The server speaks to us, so it is there: it is asked again at once."""
-        raise NotImplementedError
+        await self._backoffs.succeeded(server_name)
+
+    @contextlib.asynccontextmanager
+    async def _open(
+        self,
+        method: str,
+        server_name: str,
+        target: str,
+        body: Any = None,
+        *,
+        timeout_s: float,
+        despite_backoff: bool = False,
+        signed: bool = True,
+    ) -> AsyncIterator[HttpsAnswer]:
+        self._allowed.check(server_name)
+        if not despite_backoff:
+            self._backoffs.check(server_name)
+        content = None if body is None else encoded_content(body)
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        if signed:
+            headers["Authorization"] = sign_request(self._key, method, target, self._server_name, server_name, content)
+        opening = self._transport.open(method, server_name, target, timeout_s=timeout_s, body=content, headers=headers)
+        try:
+            async with opening as answer:
+                yield answer
+        except PeerFailed as error:
+            await self._note(server_name, error, timeout_s)
+            raise
+        await self._backoffs.succeeded(server_name)
+
+    async def _note(self, server_name: str, error: PeerFailed, timeout_s: float) -> None:
+        """What a failure says of the server: that it is not there, or that it is and has its reasons."""
+        if isinstance(error, PeerUnreachable):
+            if timeout_s >= PATIENCE_S or not isinstance(error, PeerSilent):
+                await self._backoffs.failed(server_name)
+        elif isinstance(error, PeerRefused) and error.status in NOT_THERE:
+            await self._backoffs.failed(server_name, error.retry_after_ms)
+        else:
+            await self._backoffs.succeeded(server_name)
+
+
+async def _json(answer: HttpsAnswer, max_bytes: int) -> Any:
+    if answer.status not in OK:
+        raise await refusal_of(answer)
+    return await json_of(answer, max_bytes)
+
+
+def _target(path: str, query: Query) -> str:
+    encoded = urlencode(list(query))
+    return f"{path}?{encoded}" if encoded else path

@@ -1,0 +1,58 @@
+"""Answers of other servers, read as JSON or as the error that they are."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from myelin.http.client import AnswerTooLarge, RequestFailed
+from myelin.http.https_client import HttpsAnswer, HttpsPart, TimedOut
+from myelin.http.request import decode
+from myelin.matrix.errors import BadJson, NotJson
+from myelin.services.federation.peers.errors import PeerNonsense, PeerRefused, PeerSilent, PeerUnreachable
+
+OK: Final = range(200, 300)
+MAX_ERROR_BYTES: Final = 65_536
+MAX_MESSAGE_LENGTH: Final = 500
+MAX_ERRCODE_LENGTH: Final = 100
+NOT_THERE: Final = frozenset({429, 502, 503, 504, *range(520, 528)})
+"""Statuses of a server that is too busy, or of a proxy in front of one that is not there."""
+
+
+async def json_of(source: HttpsAnswer | HttpsPart, max_bytes: int) -> Any:
+    """The JSON of an answer or a part. Raises PeerNonsense or PeerUnreachable."""
+    try:
+        return decode(await source.read(max_bytes))
+    except AnswerTooLarge as error:
+        raise PeerNonsense(str(error)) from error
+    except RequestFailed as error:
+        raise unreachable(error) from error
+    except (BadJson, NotJson) as error:
+        raise PeerNonsense("the answer is not JSON, or nested too deeply") from error
+
+
+async def refusal_of(answer: HttpsAnswer) -> PeerRefused:
+    """The error that an answer with an error's status tells; a body that cannot be read tells nothing."""
+    try:
+        value = orjson.loads(await answer.read(MAX_ERROR_BYTES))
+    except (RequestFailed, orjson.JSONDecodeError):
+        value = None
+    fields: Mapping[str, Any] = value if isinstance(value, dict) else {}
+    errcode, message = fields.get("errcode"), fields.get("error")
+    return PeerRefused(
+        answer.status,
+        errcode if isinstance(errcode, str) and 0 < len(errcode) <= MAX_ERRCODE_LENGTH else "M_UNKNOWN",
+        message[:MAX_MESSAGE_LENGTH] if isinstance(message, str) else "",
+        _wait_ms(answer.headers),
+    )
+
+
+def unreachable(error: RequestFailed) -> PeerUnreachable:
+    """A failure on the way, as callers of this package know it."""
+    return PeerSilent(str(error)) if isinstance(error, TimedOut) else PeerUnreachable(str(error))
+
+
+def _wait_ms(headers: Mapping[str, str]) -> int:
+    """What `Retry-After` says in seconds, as milliseconds; 0 where it does not."""
+    seconds = headers.get("Retry-After", "")
+    return int(seconds) * 1000 if seconds.isascii() and seconds.isdigit() and len(seconds) <= 6 else 0
