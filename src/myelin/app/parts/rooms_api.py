@@ -149,13 +149,13 @@ def _add_sending(ground: Ground, services: Mapping[type, Any], made: dict[type, 
 def _add_memberships(ground: Ground, services: Mapping[type, Any], made: dict[type, Any]) -> None:
     rooms, writer, names = services[Rooms], services[RoomWriter], services[ProfileService]
     name, database, remote = ground.server_name, ground.database, made[RemoteRoomSources]
-    made[RestrictedRooms] = RestrictedRooms(name, database)
+    made[RestrictedRooms] = RestrictedRooms(name, database, rooms)
     made[ReplacedRooms] = ReplacedRooms(rooms, made[RoomMoves])
     made[Joining] = Joining(
         name, rooms, writer, names, made[RestrictedRooms], remote, made[ReplacedRooms], ground.limiter
     )
     made[Inviting] = Inviting(name, rooms, writer, names, made[InvitePermission], remote, ground.limiter)
-    made[Memberships] = Memberships(database, rooms, writer, ground.committer, remote)
+    made[Memberships] = Memberships(name, database, rooms, writer, ground.committer, remote)
     made[Upgrading] = Upgrading(rooms, made[RoomUpgrades], made[ReplacedRooms])
     made[StateSender] = StateSender(
         made[EventSender],

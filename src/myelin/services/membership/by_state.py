@@ -28,9 +28,10 @@ class MembershipState:
         self._inviting = inviting
 
     async def put(
-        self, sender: str, room_id: str, user_id: str, content: dict[str, Any], *, is_guest: bool = False
+        self, requester: Requester, room_id: str, user_id: str, content: dict[str, Any], ts: int | None = None
     ) -> str:
         """Set a membership; the event's ID. Raises Forbidden, NotFound, BadJson or InvalidParam."""
+        sender = requester.user_id
         if not is_user_id(user_id):
             raise InvalidParam("The state key of a membership is a user ID")
         membership = content.get("membership")
@@ -40,18 +41,29 @@ class MembershipState:
         content = {key: value for key, value in content.items() if key != AUTHORISING_USER}
         room = await self._rooms.get(room_id)
         if membership == "invite" and sender != user_id:
-            await self._inviting.invite(Invite(sender=sender, user_id=user_id, content=content), room_id)
-        elif membership == "join" and sender == user_id and room.membership(sender) != "join":
-            await self._joining.join(Entry(user_id=sender, is_guest=is_guest, content=content), room_id)
-        elif membership == "knock" and sender == user_id:
-            await self._joining.knock(Entry(user_id=sender, is_guest=is_guest, content=content), room_id)
-        else:
-            return await self._writer.send(
-                room_id, Draft(sender=sender, type=MEMBER, content=content, state_key=user_id)
+            await self._inviting.invite(
+                Invite(sender=sender, user_id=user_id, content=content, ts=ts, is_limited=requester.is_limited), room_id
             )
+        elif membership == "join" and sender == user_id and room.membership(sender) != "join":
+            await self._joining.join(_entry(requester, content, ts), room_id)
+        elif membership == "knock" and sender == user_id:
+            await self._joining.knock(_entry(requester, content, ts), room_id)
+        else:
+            draft = Draft(sender=sender, type=MEMBER, content=content, state_key=user_id, origin_server_ts=ts)
+            return await self._writer.send(room_id, draft)
         pdu = await member_event(self._rooms, await self._rooms.get(room_id), user_id)
         assert pdu is not None
         return pdu.event_id
+
+
+def _entry(requester: Requester, content: dict[str, Any], ts: int | None) -> Entry:
+    return Entry(
+        user_id=requester.user_id,
+        is_guest=requester.is_guest,
+        content=content,
+        ts=ts,
+        is_limited=requester.is_limited,
+    )
 
 
 class StateSender:
@@ -68,9 +80,7 @@ class StateSender:
         """Set a piece of state; the event's ID, also where it says so already. Raises what sending raises."""
         event_type, state_key = key
         if event_type == MEMBER:
-            return await self._memberships.put(
-                requester.user_id, room_id, state_key, content, is_guest=requester.is_guest
-            )
+            return await self._memberships.put(requester, room_id, state_key, content, ts)
         event_id = await self._events.set_state(requester.user_id, room_id, event_type, state_key, content, ts=ts)
         if event_type == GUEST_ACCESS:
             await self._guests.enforce(room_id)

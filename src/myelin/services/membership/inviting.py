@@ -26,6 +26,10 @@ class Invite(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     content: Mapping[str, Any] = {}
     """More for the membership event, such as `is_direct`."""
+    ts: int | None = None
+    """When it happened, where an application service says so."""
+    is_limited: bool = True
+    """Whether rate limits hold."""
 
 
 class Inviting:
@@ -63,10 +67,12 @@ class Inviting:
         if membership == "ban":
             raise Forbidden(f"{user_id} is banned from the room")
         await self._permission.check([user_id])
-        self._limiter.take("invites_per_user", user_id)
+        if invite.is_limited:
+            self._limiter.take("invites_per_user", user_id)
         content = await self._content(invite)
         if user_id.endswith(self._suffix):
-            await self._writer.send(room_id, Draft(sender=sender, type=MEMBER, content=content, state_key=user_id))
+            draft = Draft(sender=sender, type=MEMBER, content=content, state_key=user_id, origin_server_ts=invite.ts)
+            await self._writer.send(room_id, draft)
             return
         remote = self._remote.first()
         if remote is None:

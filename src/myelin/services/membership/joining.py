@@ -11,9 +11,9 @@ from myelin.matrix.errors import Forbidden, NotFound
 from myelin.services.membership.replaced_rooms import ReplacedRooms
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
-from myelin.services.rooms.members import content_of, join_rule, membership_of
+from myelin.services.rooms.members import content_of, is_resident, is_shell, join_rule, membership_of
 from myelin.services.rooms.ports import MemberNames, RemoteRoomSources
-from myelin.services.rooms.restricted import RestrictedRooms
+from myelin.services.rooms.restricted import CannotAuthorise, CannotGrant, RestrictedRooms
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.writer import RoomWriter
 
@@ -30,6 +30,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Servers to ask where this one is not in the room."""
     content: Mapping[str, Any] = {}
     """More for the membership event, such as names for this room alone."""
+    ts: int | None = None
+    """When it happened, where an application service says so."""
+    is_limited: bool = True
+    """Whether rate limits hold."""
 
 
 class Joining:
@@ -60,14 +64,15 @@ class Joining:
         room = await self._rooms.find(room_id)
         if room is not None and room.membership(entry.user_id) == "join" and not entry.content:
             return
-        self._limiter.take("joins_per_room", room_id)
+        if entry.is_limited:
+            self._limiter.take("joins_per_room", room_id)
         content = await self._content("join", entry)
         if room is None or not self.is_here(room):
             await self._join_remotely(entry, room_id, content)
             return
         _check_guest(room, entry)
         await self._authorise(room, entry.user_id, content)
-        await self._write(room_id, entry.user_id, content)
+        await self._write(room_id, entry, content)
         await self._replaced.joined(entry.user_id, room)
 
     async def knock(self, entry: Entry, room_id: str) -> None:
@@ -87,12 +92,11 @@ class Joining:
             raise Forbidden(f"You cannot knock: you are {'in the room' if membership == 'join' else 'invited'} already")
         if membership == "ban":
             raise Forbidden("You are banned from this room")
-        await self._write(room_id, entry.user_id, content)
+        await self._write(room_id, entry, content)
 
     def is_here(self, room: Room) -> bool:
-        """Whether this server can write to the room: one of its users is in it, or nobody at all."""
-        suffix = self._suffix
-        return not room.joined or any(user.endswith(suffix) for user in room.joined)
+        """Whether this server can write to the room: one of its users is in it, or nobody at all any more."""
+        return is_resident(room, self._suffix) or not (room.joined or is_shell(room))
 
     async def _authorise(self, room: Room, user_id: str, content: dict[str, Any]) -> None:
         """Name who lets the user in, where the join rule asks for that; refuse in words where it is clear."""
@@ -109,7 +113,20 @@ class Joining:
         remote = self._remote.first()
         if remote is None:
             raise NotFound("There is no such room here, and this server cannot ask others for it")
+        if entry.is_guest:
+            raise Forbidden("Guests may join only rooms that this server is in")
         await remote.join(entry.user_id, room_id, entry.via, content)
+        room = await self._rooms.find(room_id)
+        if room is not None:
+            await self._replaced.joined(entry.user_id, room)
+
+    async def _join_through_others(
+        self, room: Room, entry: Entry, content: Mapping[str, Any], error: CannotAuthorise | CannotGrant
+    ) -> None:
+        """Nobody of this server can let the user in; another server of the room perhaps can."""
+        if self._remote.first() is None or all(user_id.endswith(self._suffix) for user_id in room.joined):
+            raise Forbidden(error.message) from error
+        await self._join_remotely(entry, room.room_id, content)
 
     async def _content(self, membership: str, entry: Entry) -> dict[str, Any]:
         names = (await self._names.local_names([entry.user_id])).get(entry.user_id, {})
@@ -119,8 +136,9 @@ class Joining:
             content["reason"] = entry.reason
         return content
 
-    async def _write(self, room_id: str, user_id: str, content: dict[str, Any]) -> None:
-        draft = Draft(sender=user_id, type=MEMBER, content=content, state_key=user_id)
+    async def _write(self, room_id: str, entry: Entry, content: dict[str, Any]) -> None:
+        user_id = entry.user_id
+        draft = Draft(sender=user_id, type=MEMBER, content=content, state_key=user_id, origin_server_ts=entry.ts)
         await self._writer.send(room_id, draft)
 
 

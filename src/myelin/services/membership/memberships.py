@@ -10,7 +10,7 @@ from myelin.matrix.errors import Forbidden, InvalidParam, MatrixError, NotFound
 from myelin.matrix.identifiers import is_user_id
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
-from myelin.services.rooms.members import membership_of
+from myelin.services.rooms.members import is_resident, is_shell, membership_of
 from myelin.services.rooms.ports import RemoteRoomSources
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.writer import RoomWriter
@@ -23,8 +23,15 @@ class Memberships:
     """Ends memberships, and tells which there are."""
 
     def __init__(
-        self, database: Database, rooms: Rooms, writer: RoomWriter, committer: Committer, remote: RemoteRoomSources
+        self,
+        server_name: str,
+        database: Database,
+        rooms: Rooms,
+        writer: RoomWriter,
+        committer: Committer,
+        remote: RemoteRoomSources,
     ) -> None:
+        self._suffix = f":{server_name}"
         self._state = StateStore(database)
         self._rooms = rooms
         self._writer = writer
@@ -49,6 +56,9 @@ class Memberships:
             raise Forbidden("You are not in this room")
         if membership == "ban":
             raise Forbidden("You are banned from this room")
+        if membership != "join" and not self._can_write(room):
+            await self._leave_remotely(user_id, room_id, content)
+            return
         await self._write(room_id, user_id, user_id, content)
 
     async def kick(self, sender: str, room_id: str, user_id: str, reason: str | None = None) -> None:
@@ -84,6 +94,10 @@ class Memberships:
                 news=[RoomForgotten(user_id, room_id)],
             )
         )
+
+    def _can_write(self, room: Room) -> bool:
+        """Whether the room's events are written here, not only memberships of our users in it."""
+        return is_resident(room, self._suffix) or not (room.joined or is_shell(room))
 
     async def _of_sender(self, sender: str, room_id: str, user_id: str) -> Room:
         if not is_user_id(user_id):

@@ -29,6 +29,19 @@ async def membership_of(rooms: Rooms, room: Room, user_id: str) -> str | None:
     return membership if isinstance(membership, str) else None
 
 
+def is_shell(room: Room) -> bool:
+    """Whether nothing of the room is here but memberships of our users: an invite or a knock from another server."""
+    return CREATE not in room.state
+
+
+def is_resident(room: Room, suffix: str) -> bool:
+    """Whether this server takes part in the room: one of its users, whose IDs end with `suffix`, is joined.
+
+    What is here of any other room is from when one was.
+    """
+    return not is_shell(room) and any(user_id.endswith(suffix) for user_id in room.joined)
+
+
 def power_levels(room: Room) -> PowerLevels:
     """The room's power levels as of the last commit."""
     return PowerLevels(room.current(POWER_LEVELS), room.current(*CREATE), room.version)

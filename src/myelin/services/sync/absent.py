@@ -11,6 +11,7 @@ from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.selection import matches
+from myelin.services.rooms.stripped_state import told_with
 from myelin.services.rooms.timeline import BEGINNING
 from myelin.services.rooms.tokens import page_token
 from myelin.services.sync.joined import account_data
@@ -66,8 +67,12 @@ class AbsentRooms:
 
     async def stripped(self, room: Room, user_id: str, standing: Standing) -> dict[str, Any]:
         """`{"events": …}` of an invite or knock: enough to show the room, and at its end the membership itself."""
-        events = [pdu for kind in STRIPPED_TYPES if (pdu := room.current(kind)) is not None]
         member = await self._event(room, standing.event_id)
+        told = told_with(member) if member is not None else None
+        if member is not None and told is not None:
+            # The room is not here: this is what the other server told of it.
+            return {"events": [*told, stripped_state_event(member)]}
+        events = [pdu for kind in STRIPPED_TYPES if (pdu := room.current(kind)) is not None]
         if member is not None:
             inviter = await self._member(room, member.sender) if member.sender != user_id else None
             events += [pdu for pdu in (inviter, member) if pdu is not None]

@@ -1,0 +1,73 @@
+"""The room that a joining server is given: its state before the join, and all that authorizes it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from myelin.db.connection import Database
+from myelin.matrix.events.pdu import Pdu, StateMap
+from myelin.services.federation.handshakes.resident_servers import servers_by_size
+from myelin.services.rooms.graph.room_graph import RoomGraph
+from myelin.services.rooms.members import content_of
+from myelin.services.rooms.room import MEMBER, Room
+from myelin.store.events import EventStore
+from myelin.store.members import MemberStore
+
+AT_ONCE = 1_000
+"""Events that are read together."""
+HEROES = 5
+"""Members by whom a room without a name is called."""
+NAMES = (("m.room.name", "name"), ("m.room.canonical_alias", "alias"))
+
+
+class JoinAnswers:
+    """Puts such answers together."""
+
+    def __init__(self, server_name: str, graph: RoomGraph, database: Database) -> None:
+        self._server_name = server_name
+        self._graph = graph
+        self._events = EventStore(database)
+        self._members = MemberStore(database)
+
+    async def answer(self, room: Room, join: Pdu, *, omit_members: bool) -> dict[str, Any]:
+        """What the server of who joined by `join` needs to take part in the room, as `send_join` answers it."""
+        before = dict(await self._graph.state_before(room, join.event_id))
+        state = await self._without_members(room, before) if omit_members else before
+        chain = await self._graph.auth_chain([*state.values(), join.event_id], room.version)
+        given = set(state.values()) if omit_members else ()
+        answer: dict[str, Any] = {
+            "origin": self._server_name,
+            "event": join.raw,
+            "state": await self._json(state.values()),
+            # Who can do without members finds in the state what is not repeated here.
+            "auth_chain": await self._json(event_id for event_id in chain if event_id not in given),
+            "members_omitted": omit_members,
+        }
+        if omit_members:
+            answer["servers_in_room"] = servers_by_size(room)
+        return answer
+
+    async def _without_members(self, room: Room, state: StateMap) -> StateMap:
+        """The state without members, but for those who make up the name of a room that has none."""
+        kept: set[str] = set()
+        if not any(content_of(room, kind).get(name) for kind, name in NAMES):
+            kept.update(await self._members.first_present(room.room_id, HEROES + 1))
+        return {key: event_id for key, event_id in state.items() if key[0] != MEMBER or key[1] in kept}
+
+    async def _json(self, event_ids: Iterable[str]) -> list[orjson.Fragment]:
+        """Events as they are stored."""
+        wanted = list(event_ids)
+        found: list[orjson.Fragment] = []
+        for start in range(0, len(wanted), AT_ONCE):
+            rows = await self._events.events(wanted[start : start + AT_ONCE])
+            found += [orjson.Fragment(shareable(row.json)) for row in rows]
+        return found
+
+
+def shareable(stored: bytes) -> bytes:
+    """An event's JSON without what was told to us beside it."""
+    if b'"unsigned"' not in stored:
+        return stored
+    raw: Mapping[str, Any] = orjson.loads(stored)
+    return orjson.dumps({name: value for name, value in raw.items() if name != "unsigned"})

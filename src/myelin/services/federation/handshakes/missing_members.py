@@ -1,0 +1,84 @@
+"""The whole state of a room that was joined without its members."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from myelin.matrix.errors import NotFound
+from myelin.matrix.events.pdu import Pdu, StateMap
+from myelin.services.federation.handshakes.received_room import ReceivedRoom, ReceivedRooms
+from myelin.services.federation.peers.errors import PeerFailed, PeerUnreachable
+from myelin.services.federation.peers.paths import path_of
+from myelin.services.federation.peers.peers import MAX_STATE_BYTES, Peers
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.graph.graph_writer import GraphWriter
+from myelin.services.rooms.graph.room_graph import RoomGraph
+from myelin.services.rooms.room import Room
+
+TIMEOUT_S = 120.0
+MAX_ASKED = 5
+"""Servers that are asked in one attempt."""
+KEPT_AT_ONCE = 1_000
+"""Events that are written together."""
+
+_log = structlog.get_logger("myelin.federation")
+
+
+class MissingMembers:
+    """Fetches it and puts it in the place of what is here."""
+
+    def __init__(
+        self, rooms: Rooms, writer: GraphWriter, graph: RoomGraph, received: ReceivedRooms, peers: Peers
+    ) -> None:
+        self._rooms = rooms
+        self._writer = writer
+        self._graph = graph
+        self._received = received
+        self._peers = peers
+
+    async def fetch(self, room_id: str, join_event_id: str, servers: Sequence[str]) -> None:
+        """Make the room whole; nothing happens where we never came to be in it. Raises PeerFailed."""
+        room = await self._rooms.find(room_id)
+        join = None if room is None else (await self._rooms.load([join_event_id], room.version)).get(join_event_id)
+        if room is None or join is None:
+            return
+        try:
+            partial = dict(await self._graph.state_before(room, join_event_id))
+        except NotFound:
+            return
+        received = await self._ask(room, join, servers)
+        await self._keep(room, received)
+        state = {pdu.key: pdu.event_id for pdu in received.state}
+        room = await self._rooms.get(room_id)
+        await self._writer.replace_state(room_id, _with_what_came(state, partial, room.state))
+
+    async def _ask(self, room: Room, join: Pdu, servers: Sequence[str]) -> ReceivedRoom:
+        failure: PeerFailed = PeerUnreachable("there is no server to ask")
+        path = path_of("/_matrix/federation/v1/state/{}", room.room_id)
+        for server in sorted(servers, key=self._peers.is_backing_off)[:MAX_ASKED]:
+            try:
+                answer = await self._peers.get(
+                    server,
+                    path,
+                    query=[("event_id", join.event_id)],
+                    timeout_s=TIMEOUT_S,
+                    max_bytes=MAX_STATE_BYTES,
+                )
+                return await self._received.read(answer, room.version, join, partial=False, state_name="pdus")
+            except PeerFailed as error:
+                _log.info("a server did not give the state of a room", room_id=room.room_id, failure=str(error))
+                failure = error
+        raise failure
+
+    async def _keep(self, room: Room, received: ReceivedRoom) -> None:
+        for pdus in (received.auth_chain, received.state):
+            for start in range(0, len(pdus), KEPT_AT_ONCE):
+                chunk = pdus[start : start + KEPT_AT_ONCE]
+                rejected = [pdu.event_id for pdu in chunk if pdu.rejected]
+                await self._writer.keep_outliers(room.version, chunk, rejected=rejected)
+
+
+def _with_what_came(whole: StateMap, partial: StateMap, now: StateMap) -> StateMap:
+    """The whole state before the join, and what has changed here since."""
+    changed = {key: event_id for key, event_id in now.items() if partial.get(key) != event_id}
+    return {**whole, **changed}

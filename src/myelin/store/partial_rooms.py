@@ -1,0 +1,55 @@
+"""Rooms whose members are still to be fetched."""
+
+from typing import NamedTuple
+
+from myelin.db.query import Store, query
+
+
+class PartialRoom(NamedTuple):
+    """A room that was joined without its members; `servers` is a JSON list."""
+
+    room_id: str
+    join_event_id: str
+    servers: str
+    created_ts: int
+    failures: int
+
+
+_COLUMNS = "room_id, join_event_id, servers, created_ts, failures"
+
+
+class PartialRoomStore(Store):
+    """What is to be done for rooms, also after a restart."""
+
+    @query(
+        "INSERT INTO partial_rooms (room_id, join_event_id, servers, created_ts) "
+        "VALUES (:room_id, :join_event_id, :servers, :now) ON CONFLICT (room_id) DO UPDATE SET "
+        "join_event_id = excluded.join_event_id, servers = excluded.servers, created_ts = excluded.created_ts, "
+        "taken_ts = 0, failures = 0"
+    )
+    async def add(self, room_id: str, join_event_id: str, servers: str, now: int) -> None:
+        """A room is being joined."""
+
+    @query(
+        "UPDATE partial_rooms SET taken_ts = :now WHERE room_id IN (SELECT room_id FROM partial_rooms "
+        "WHERE taken_ts < :taken_before ORDER BY taken_ts, created_ts LIMIT :limit) AND taken_ts < :taken_before "
+        f"RETURNING {_COLUMNS}"
+    )
+    async def take(self, now: int, taken_before: int, limit: int) -> list[PartialRoom]:
+        """Begin with rooms that no process has begun with lately."""
+
+    @query("UPDATE partial_rooms SET taken_ts = :taken_ts, failures = failures + 1 WHERE room_id = :room_id")
+    async def fail(self, room_id: str, taken_ts: int) -> None:
+        """It did not work now; `taken_ts` is as if it had been begun with then."""
+
+    @query("DELETE FROM partial_rooms WHERE room_id = :room_id AND join_event_id = :join_event_id")
+    async def done(self, room_id: str, join_event_id: str) -> int:
+        """The room is whole."""
+
+    @query(f"SELECT {_COLUMNS} FROM partial_rooms WHERE room_id = :room_id")
+    async def room(self, room_id: str) -> PartialRoom | None:
+        """A room, if its members are still to be fetched."""
+
+    @query("SELECT room_id FROM partial_rooms")
+    async def room_ids(self) -> list[str]:
+        """All of them."""
