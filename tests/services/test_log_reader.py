@@ -94,6 +94,8 @@ async def test_what_is_read_back_is_what_was_announced(server: TestServer) -> No
     await ear.same("device name", alice.put(f"devices/{alice.device_id}", {"display_name": "D"}))
     await ear.same("unpublish", alice.put(f"directory/list/room/{quote(room)}", {"visibility": "private"}))
     await ear.same("pusher", alice.post("pushers/set", PUSHER))
+    thread = f"/_matrix/client/unstable/io.element.msc4306/{at}/thread/{quote(said)}/subscription"
+    await ear.same("thread", alice.put(thread))
     await ear.same("invite", alice.post(f"{at}/kick", {"user_id": bob.user_id}))
     await ear.same("forget", bob.post(f"{at}/forget"))
     await ear.same("upgrade", alice.post(f"{at}/upgrade", {"new_version": "11"}))

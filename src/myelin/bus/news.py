@@ -126,6 +126,15 @@ class EventForwarded(msgspec.Struct, frozen=True):
     """The server that has it already."""
 
 
+class ThreadSubscriptionChanged(msgspec.Struct, frozen=True):
+    """A user subscribed to a thread or unsubscribed from it."""
+
+    user_id: str
+    room_id: str
+    thread_id: str
+    is_subscribed: bool
+
+
 class TypingChanged(msgspec.Struct, frozen=True):
     """Who types in a room."""
 
@@ -152,6 +161,7 @@ News = (
     | PushersChanged
     | EdusQueued
     | EventForwarded
+    | ThreadSubscriptionChanged
     | TypingChanged
     | PresenceChanged
 )

@@ -7,7 +7,16 @@ import pytest
 from matrix.plain_events import ALICE, BOB, plain_event
 from matrix.push_rules.rooms import facts_of
 from myelin.matrix.events.pdu import Pdu
-from myelin.matrix.push_rules import KINDS, MASTER, SILENT, UNTOUCHED, compile_ruleset, evaluate, render_push_rules
+from myelin.matrix.push_rules import (
+    KINDS,
+    MASTER,
+    SILENT,
+    THREAD_RULES,
+    UNTOUCHED,
+    compile_ruleset,
+    evaluate,
+    render_push_rules,
+)
 
 SOUND = {"set_tweak": "sound", "value": "default"}
 HIGHLIGHT = {"set_tweak": "highlight"}
@@ -115,7 +124,9 @@ def test_clients_read_the_rules_in_their_order() -> None:
         ".m.rule.encrypted",
     ]
     assert rules["content"] == rules["room"] == rules["sender"] == []
-    assert [rule["rule_id"] for kind in KINDS for rule in rules[kind] if not rule["enabled"]] == [MASTER]
+    about_threads = [rule_id for _, rule_id in THREAD_RULES]
+    assert [rule["rule_id"] for rule in rules["postcontent"]] == about_threads
+    assert [r["rule_id"] for kind in KINDS for r in rules[kind] if not r["enabled"]] == [MASTER, *about_threads]
     assert all(rule["default"] for kind in KINDS for rule in rules[kind])
 
 

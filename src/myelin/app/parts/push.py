@@ -26,6 +26,7 @@ from myelin.services.receipts.receipts import Receipts
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.visibility import Visibility
+from myelin.services.threads.subscribers import ThreadSubscribers
 from myelin.services.userdata.ignored_users import IgnoredUsers
 from myelin.services.userdata.push_rules import PushRulesets
 
@@ -48,6 +49,7 @@ def make_push(ground: Ground, services: Mapping[type, Any]) -> Part:
         services[PushRulesets],
         services[IgnoredUsers],
         names,
+        services[ThreadSubscribers],
         ground.clock,
     )
     client = HttpClient(
@@ -88,6 +90,7 @@ def _loop(
         services[PushRulesets],
         services[IgnoredUsers],
         names,
+        services[ThreadSubscribers],
     )
     holder = ground.randomness.token_bytes(HOLDER_BYTES).hex()
     cursor = PushCursor(database, ground.committer, holder, ground.clock)

@@ -22,6 +22,7 @@ from myelin.services.sliding_sync.device_extensions import DeviceExtensions
 from myelin.services.sliding_sync.room_extensions import RoomExtensions
 from myelin.services.sliding_sync.room_results import RoomResults
 from myelin.services.sliding_sync.sliding_sync import SlidingSync
+from myelin.services.sliding_sync.thread_extension import ThreadExtension
 from myelin.services.sliding_sync.told_rooms import ToldRooms
 from myelin.services.sliding_sync.user_lists import UserLists
 from myelin.services.sync.absent import AbsentRooms
@@ -30,6 +31,7 @@ from myelin.services.sync.summaries import Summaries
 from myelin.services.sync.timelines import Timelines
 from myelin.services.sync.user_rooms import UserRooms
 from myelin.services.sync.waiting import Waiting
+from myelin.services.threads.subscriptions import ThreadSubscriptions
 from myelin.services.typing.typing_users import TypingUsers
 from myelin.services.userdata.account_data import AccountData
 from myelin.services.userdata.ignored_users import IgnoredUsers
@@ -50,6 +52,7 @@ def make_sliding_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
         _told_rooms(ground, services),
         RoomExtensions(services[Receipts], services[TypingUsers]),
         _device_extensions(ground, services),
+        ThreadExtension(services[ThreadSubscriptions]),
         services[Waiting],
         services[Presence],
         services[TypingUsers],

@@ -37,6 +37,7 @@ from myelin.services.sync.sync import Sync
 from myelin.services.sync.timelines import Timelines
 from myelin.services.sync.user_rooms import UserRooms
 from myelin.services.sync.waiting import Waiting
+from myelin.services.threads.subscribers import ThreadSubscribers
 from myelin.services.typing.typing_users import TypingUsers
 from myelin.services.userdata.account_data import AccountData
 from myelin.services.userdata.ignored_users import IgnoredUsers
@@ -59,7 +60,13 @@ def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
         Timelines: timelines,
         ChangedRooms: ChangedRooms(database, feed),
         Unread: Unread(
-            database, feed, services[Rooms], services[Receipts], services[PushRulesets], services[IgnoredUsers]
+            database,
+            feed,
+            services[Rooms],
+            services[Receipts],
+            services[PushRulesets],
+            services[IgnoredUsers],
+            services[ThreadSubscribers],
         ),
         Summaries: Summaries(MemberStore(database), feed),
         Rendering: Rendering(services[Rooms], services[Bundles], services[Visibility], ground.clock),

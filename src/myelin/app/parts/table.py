@@ -5,6 +5,7 @@ from typing import Any
 
 from myelin.app.ground import Ground
 from myelin.app.parts.accounts import make_accounts
+from myelin.app.parts.appservices import make_appservices
 from myelin.app.parts.calls import make_calls
 from myelin.app.parts.delayed_events import make_delayed_events
 from myelin.app.parts.directory import make_directory
@@ -22,6 +23,7 @@ from myelin.app.parts.rooms_api import make_room_moves, make_rooms_api
 from myelin.app.parts.search import make_search, make_search_index
 from myelin.app.parts.sliding_sync import make_sliding_sync
 from myelin.app.parts.sync import make_sync
+from myelin.app.parts.threads import make_threads
 from myelin.app.parts.user_data import make_user_data
 
 MakePart = Callable[[Ground, Mapping[type, Any]], Part]
@@ -40,6 +42,7 @@ PARTS: tuple[MakePart, ...] = (
     make_room_moves,
     make_reading,
     make_search,
+    make_threads,
     make_sync,
     make_calls,
     make_rendezvous,
@@ -47,4 +50,5 @@ PARTS: tuple[MakePart, ...] = (
     make_initial_sync,
     make_sliding_sync,
     make_push,
+    make_appservices,
 )

@@ -9,6 +9,8 @@ from myelin.matrix.push_rules.predefined import PREDEFINED_RULES
 from myelin.matrix.push_rules.rules import Kind, PushRule
 from myelin.matrix.push_rules.ruleset import UNTOUCHED, Ruleset
 
+_BEFORE: Final[tuple[Kind, ...]] = ("override", "content", "postcontent")
+
 
 class CompiledRule(NamedTuple):
     """An enabled rule: it matches where all checks do."""
@@ -18,6 +20,7 @@ class CompiledRule(NamedTuple):
     event_checks: tuple[EventCheck, ...]
     user_checks: tuple[UserCheck, ...]
     actions: Actions
+    asks_subscriptions: bool
 
 
 class Tier:
@@ -40,15 +43,19 @@ class Tier:
 class CompiledRules:
     """A ruleset made ready for `evaluate`; keep it for as long as the user's ruleset stays the same."""
 
-    __slots__ = ("after", "before", "rooms", "senders")
+    __slots__ = ("after", "asks_subscriptions", "before", "rooms", "senders")
 
     def __init__(self, ruleset: Ruleset) -> None:
         globs = Globs()
-        self.before = Tier([*_compile(ruleset, "override", globs), *_compile(ruleset, "content", globs)])
+        before = [rule for kind in _BEFORE for rule in _compile(ruleset, kind, globs)]
+        after = list(_compile(ruleset, "underride", globs))
+        self.before = Tier(before)
         """The rules that come before those for rooms and senders."""
         self.rooms = _by_rule_id(ruleset.room)
         self.senders = _by_rule_id(ruleset.sender)
-        self.after = Tier(list(_compile(ruleset, "underride", globs)))
+        self.after = Tier(after)
+        self.asks_subscriptions = any(rule.asks_subscriptions for rule in (*before, *after))
+        """Whether a rule asks who is subscribed to a thread."""
 
 
 def _compile(ruleset: Ruleset, kind: Kind, globs: Globs) -> Iterable[CompiledRule]:
@@ -70,7 +77,10 @@ def _compile_rule(rule: PushRule, globs: Globs) -> CompiledRule | None:
         checks.add_body_pattern(rule.pattern, globs)
     if checks.never:
         return None
-    return CompiledRule(checks.type, tuple(checks.event_checks), tuple(checks.user_checks), read_actions(rule.actions))
+    actions = read_actions(rule.actions)
+    return CompiledRule(
+        checks.type, tuple(checks.event_checks), tuple(checks.user_checks), actions, checks.asks_subscriptions
+    )
 
 
 def _by_rule_id(rules: Iterable[PushRule]) -> dict[str, Actions]:

@@ -10,8 +10,9 @@ from typing import Any, Final
 from myelin.matrix.globs import GlobSet, has_wildcard, is_word, longest_literal
 from myelin.matrix.property_paths import PropertyPath, parse_property_path
 from myelin.matrix.push_rules.facts import BODY, EventFacts
-from myelin.matrix.push_rules.rules import OWNER
+from myelin.matrix.push_rules.rules import OWNER, THREAD_SUBSCRIPTION
 from myelin.matrix.push_rules.validation import is_plain_value, parse_member_count
+from myelin.matrix.relations import thread_root
 
 EventCheck = Callable[[EventFacts], bool]
 UserCheck = Callable[[EventFacts, str, str | None], bool]
@@ -63,9 +64,11 @@ class _PathGlobs:
 class RuleChecks:
     """The conditions of one rule, sorted by what they ask about."""
 
-    __slots__ = ("event_checks", "never", "type", "user_checks")
+    __slots__ = ("asks_subscriptions", "event_checks", "never", "type", "user_checks")
 
     def __init__(self) -> None:
+        self.asks_subscriptions = False
+        """Whether the rule asks who is subscribed to a thread."""
         self.never = False
         """Whether the rule cannot match any event."""
         self.type: str | None = None
@@ -173,6 +176,16 @@ def _sender_notification_permission(checks: RuleChecks, condition: Mapping[str, 
     return True
 
 
+def _thread_subscription(checks: RuleChecks, condition: Mapping[str, Any], _: Globs) -> bool:
+    subscribed = condition.get("subscribed")
+    if not isinstance(subscribed, bool):
+        return False
+    checks.asks_subscriptions = True
+    checks.event_checks.append(lambda facts: thread_root(facts.relation) is not None)
+    checks.user_checks.append(lambda facts, user_id, _: (user_id in facts.subscribers) is subscribed)
+    return True
+
+
 _KINDS: Final[dict[str, Callable[[RuleChecks, Mapping[str, Any], Globs], bool]]] = {
     "event_match": _event_match,
     "event_property_is": _event_property_is,
@@ -180,4 +193,5 @@ _KINDS: Final[dict[str, Callable[[RuleChecks, Mapping[str, Any], Globs], bool]]]
     "contains_display_name": _contains_display_name,
     "room_member_count": _room_member_count,
     "sender_notification_permission": _sender_notification_permission,
+    THREAD_SUBSCRIPTION: _thread_subscription,
 }

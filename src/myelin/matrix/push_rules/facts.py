@@ -1,6 +1,7 @@
 """What push rules ask about an event, worked out once for all users of the room."""
 
 import re
+from collections.abc import Set
 from typing import Any, Final
 
 from myelin.matrix.events.pdu import Pdu
@@ -32,7 +33,7 @@ class EventFacts:
 
     __slots__ = (
         "_body_words", "_contained", "_hits", "_power_levels", "_relation", "_strings",
-        "_texts", "_values", "event", "member_count", "outcomes", "sender", "type",
+        "_texts", "_values", "event", "member_count", "outcomes", "sender", "subscribers", "type",
     )  # fmt: skip
 
     def __init__(self, event: Pdu, *, member_count: int, power_levels: PowerLevels) -> None:
@@ -42,6 +43,8 @@ class EventFacts:
         self.member_count = member_count
         self.outcomes: dict[object, Any] = {}
         """What `evaluate` found out for a compiled ruleset that depends on no user."""
+        self.subscribers: Set[str] = frozenset()
+        """Who is subscribed to the event's thread: to be set before rules are evaluated that ask."""
         self._power_levels = power_levels
         self._values: dict[PropertyPath, Any] = {}
         self._texts: dict[PropertyPath, str | None] = {}

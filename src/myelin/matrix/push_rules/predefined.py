@@ -1,10 +1,10 @@
-"""The predefined rules of spec v1.19, in the spec's order (push rules, "Predefined Rules")."""
+"""The predefined rules of spec v1.19, in the spec's order (push rules, "Predefined Rules"), and those of MSC4306."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from myelin.matrix.push_rules.rules import MASTER, OWNER, Kind, PushRule
+from myelin.matrix.push_rules.rules import MASTER, OWNER, THREAD_SUBSCRIPTION, Kind, PushRule
 
 _NOTIFY: Final = "notify"
 _HIGHLIGHT: Final = {"set_tweak": "highlight"}
@@ -57,6 +57,21 @@ _OVERRIDE: Final = (
     ),
 )
 
+_POSTCONTENT: Final = (
+    _rule(
+        ".io.element.msc4306.rule.unsubscribed_thread",
+        [{"kind": THREAD_SUBSCRIPTION, "subscribed": False}],
+        enabled=False,
+    ),
+    _rule(
+        ".io.element.msc4306.rule.subscribed_thread",
+        [{"kind": THREAD_SUBSCRIPTION, "subscribed": True}],
+        _NOTIFY,
+        _SOUND,
+        enabled=False,
+    ),
+)
+
 _UNDERRIDE: Final = (
     _rule(".m.rule.call", [_match("type", "m.call.invite")], _NOTIFY, _RING),
     _rule(".m.rule.encrypted_room_one_to_one", [_TWO_MEMBERS, _match("type", "m.room.encrypted")], _NOTIFY, _SOUND),
@@ -66,9 +81,18 @@ _UNDERRIDE: Final = (
 )
 
 PREDEFINED: Final[Mapping[Kind, tuple[PushRule, ...]]] = MappingProxyType(
-    {"override": _OVERRIDE, "content": (), "room": (), "sender": (), "underride": _UNDERRIDE}
+    {
+        "override": _OVERRIDE,
+        "content": (),
+        "postcontent": _POSTCONTENT,
+        "room": (),
+        "sender": (),
+        "underride": _UNDERRIDE,
+    }
 )
 PREDEFINED_RULES: Final[Mapping[tuple[str, str], PushRule]] = MappingProxyType(
     {(kind, rule.rule_id): rule for kind, rules in PREDEFINED.items() for rule in rules}
 )
 """The predefined rules by kind and rule ID."""
+THREAD_RULES: Final[tuple[tuple[Kind, str], ...]] = tuple(("postcontent", rule.rule_id) for rule in _POSTCONTENT)
+"""The rules about threads, by kind and rule ID: off until their user subscribes to a thread."""

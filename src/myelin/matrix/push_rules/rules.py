@@ -1,14 +1,18 @@
-"""What a push rule is, and the five kinds in the order in which they are tried (spec: push rules)."""
+"""What a push rule is, and the kinds in the order in which they are tried (spec: push rules; MSC4306)."""
 
 from typing import Any, Final, Literal
 
 import msgspec
 
-Kind = Literal["override", "content", "room", "sender", "underride"]
+Kind = Literal["override", "content", "postcontent", "room", "sender", "underride"]
 """The kind of a push rule."""
-KINDS: Final[tuple[Kind, ...]] = ("override", "content", "room", "sender", "underride")
-CONDITIONAL_KINDS: Final = frozenset({"override", "underride"})
+KINDS: Final[tuple[Kind, ...]] = ("override", "content", "postcontent", "room", "sender", "underride")
+CONDITIONAL_KINDS: Final = frozenset({"override", "postcontent", "underride"})
 """The kinds whose rules carry conditions."""
+PREDEFINED_ONLY: Final = frozenset({"postcontent"})
+"""The kinds to which users add no rules of their own."""
+THREAD_SUBSCRIPTION: Final = "io.element.msc4306.thread_subscription"
+"""The condition that asks whether the user is subscribed to the event's thread."""
 MASTER: Final = ".m.rule.master"
 """The predefined rule that stands above all others, the user's own included."""
 

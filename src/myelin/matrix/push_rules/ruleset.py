@@ -29,8 +29,8 @@ _ENCODER = msgspec.json.Encoder()
 class Ruleset(msgspec.Struct, frozen=True, omit_defaults=True):
     """The rules of one user; `Ruleset()` is that of a user who never touched any.
 
-    The five kinds hold the user's own rules, most important first. The methods take the kind as the client wrote it
-    and raise InvalidParam for one that does not exist, NotFound for a rule that does not.
+    The fields named as kinds hold the user's own rules, most important first. The methods take the kind as the client
+    wrote it and raise InvalidParam for one that does not exist, NotFound for a rule that does not.
     """
 
     override: tuple[PushRule, ...] = ()
@@ -45,7 +45,7 @@ class Ruleset(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def own(self, kind: Kind) -> tuple[PushRule, ...]:
         """The user's own rules of a kind, most important first."""
-        rules: tuple[PushRule, ...] = getattr(self, kind)
+        rules: tuple[PushRule, ...] = getattr(self, kind, ())
         return rules
 
     def effective(self, kind: Kind) -> Iterator[PushRule]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from myelin.matrix.canonical_json import check_canonical
 from myelin.matrix.errors import CanonicalJsonError, InvalidParam, MissingParam
 from myelin.matrix.globs import has_wildcard, is_word
-from myelin.matrix.push_rules.rules import CONDITIONAL_KINDS, KINDS, Kind, PushRule
+from myelin.matrix.push_rules.rules import CONDITIONAL_KINDS, KINDS, PREDEFINED_ONLY, Kind, PushRule
 
 MAX_RULES: Final = 1000
 """Rules of a user's own, of all kinds together."""
@@ -33,7 +33,7 @@ _MAX_INTEGER: Final = 2**53 - 1
 
 
 def check_kind(kind: str) -> Kind:
-    """Return the kind, or raise InvalidParam for one that is none of the five."""
+    """Return the kind, or raise InvalidParam for one that is none."""
     if kind not in KINDS:
         raise InvalidParam(f"There is no kind of push rule called {kind!r}")
     return kind
@@ -52,6 +52,8 @@ def check_rule(kind: Kind, rule_id: str, body: Mapping[str, Any]) -> PushRule:
 
     `rule_id` of `room` and `sender` rules is taken as it is: one that is no room or user ID merely never matches.
     """
+    if kind in PREDEFINED_ONLY:
+        raise InvalidParam(f"Rules of the kind {kind} are the server's alone")
     check_rule_id(rule_id)
     if "actions" not in body:
         raise MissingParam("actions is missing")

@@ -7,7 +7,7 @@ event by event. Nothing is written for a message, however many members the room 
 from collections.abc import Iterable
 
 from myelin.bus.feed import Feed
-from myelin.bus.news import AccountDataChanged, ReceiptMoved, RoomEvents
+from myelin.bus.news import AccountDataChanged, ReceiptMoved, RoomEvents, ThreadSubscriptionChanged
 from myelin.bus.remembered import Remembered
 from myelin.db.connection import Database
 from myelin.matrix.power_levels import PowerLevels
@@ -21,6 +21,7 @@ from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.rows import to_pdu
 from myelin.services.rooms.timeline import TimelineEvent
+from myelin.services.threads.subscribers import ThreadSubscribers
 from myelin.services.userdata.ignored_users import IGNORED_USER_LIST, IgnoredUsers
 from myelin.services.userdata.push_rules import PushRulesets
 from myelin.services.userdata.user_account_data import GLOBAL, PUSH_RULES
@@ -51,6 +52,7 @@ class Unread:
         receipts: Receipts,
         rules: PushRulesets,
         ignored: IgnoredUsers,
+        subscribers: ThreadSubscribers,
     ) -> None:
         self._events = EventStore(database)
         self._relations = RelationStore(database)
@@ -61,12 +63,14 @@ class Unread:
         self._receipts = receipts
         self._rules = rules
         self._ignored = ignored
+        self._subscribers = subscribers
         self._remembered: Remembered[Key, Counts] = Remembered(MAX_REMEMBERED)
         self._outdated: dict[str, int] = {}
         """By user or room the position from which on counts made before are wrong."""
         feed.subscribe(ReceiptMoved, lambda _, news: self._remembered.forget((news.user_id, news.room_id)))
         feed.subscribe(AccountDataChanged, self._hear_account_data)
         feed.subscribe(RoomEvents, self._hear_events)
+        feed.subscribe(ThreadSubscriptionChanged, lambda position, news: self._outdate(news.user_id, position))
 
     def is_counted(self, user_id: str, room_id: str) -> bool:
         """Whether a user's counts of a room are in memory: then it may be that they must be counted again."""
@@ -168,7 +172,9 @@ class Unread:
                     continue
                 if name is None:
                     name = await self._display_name(room, user_id)
-                actions = evaluate(rules, facts_of(room, event), user_id, name or None)
+                facts = facts_of(room, event)
+                await self._subscribers.complete(facts, rules)
+                actions = evaluate(rules, facts, user_id, name or None)
                 if not actions.notify:
                     continue
                 highlight = actions.highlight

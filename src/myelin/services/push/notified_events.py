@@ -15,6 +15,7 @@ from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.room import Room
 from myelin.services.rooms.timeline import TimelineEvent, render
 from myelin.services.rooms.visibility import Visibility
+from myelin.services.threads.subscribers import ThreadSubscribers
 from myelin.services.userdata.ignored_users import IgnoredUsers
 from myelin.services.userdata.push_rules import PushRulesets
 from myelin.store.events import EventStore
@@ -51,6 +52,7 @@ class NotifiedEvents:
         rules: PushRulesets,
         ignored_users: IgnoredUsers,
         names: RoomNames,
+        subscribers: ThreadSubscribers,
         clock: Clock,
     ) -> None:
         self._unread_rooms = UnreadRoomStore(database)
@@ -62,6 +64,7 @@ class NotifiedEvents:
         self._rules = rules
         self._ignored_users = ignored_users
         self._names = names
+        self._subscribers = subscribers
         self._clock = clock
 
     async def page(
@@ -101,7 +104,9 @@ class NotifiedEvents:
         if event.pdu.sender == user_id or event.because:
             return None
         rules = self._rules.recall(user_id) or await self._rules.of(user_id)
-        actions = evaluate(rules, facts_of(room, event), user_id, await self._names.of_member(room, user_id) or None)
+        facts, name = facts_of(room, event), await self._names.of_member(room, user_id)
+        await self._subscribers.complete(facts, rules)
+        actions = evaluate(rules, facts, user_id, name or None)
         if not actions.notify or event.pdu.sender in await self._ignored_users.of(user_id):
             return None
         return actions if await self._visibility.visible(room, user_id, [event]) else None

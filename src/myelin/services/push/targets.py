@@ -14,6 +14,7 @@ from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.timeline import TimelineEvent
 from myelin.services.rooms.visibility import Visibility
+from myelin.services.threads.subscribers import ThreadSubscribers
 from myelin.services.userdata.ignored_users import IgnoredUsers
 from myelin.services.userdata.push_rules import PushRulesets
 
@@ -38,6 +39,7 @@ class Targets:
         rules: PushRulesets,
         ignored_users: IgnoredUsers,
         names: RoomNames,
+        subscribers: ThreadSubscribers,
     ) -> None:
         self._users = users
         self._rooms = rooms
@@ -47,6 +49,7 @@ class Targets:
         self._rules = rules
         self._ignored_users = ignored_users
         self._names = names
+        self._subscribers = subscribers
 
     async def of(self, room_id: str, event_id: str) -> list[Target]:
         """The targets of an event."""
@@ -97,7 +100,9 @@ class Targets:
 
     async def _actions(self, room: Room, event: TimelineEvent, user_id: str) -> Actions:
         rules = self._rules.recall(user_id) or await self._rules.of(user_id)
-        return evaluate(rules, facts_of(room, event), user_id, await self._names.of_member(room, user_id) or None)
+        facts, name = facts_of(room, event), await self._names.of_member(room, user_id)
+        await self._subscribers.complete(facts, rules)
+        return evaluate(rules, facts, user_id, name or None)
 
 
 def is_read(event: TimelineEvent, read: Mapping[str, int]) -> bool:

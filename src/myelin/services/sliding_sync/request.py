@@ -42,6 +42,21 @@ class E2eeBody(msgspec.Struct, frozen=True):
     enabled: bool = False
 
 
+class ThreadsBody(msgspec.Struct, frozen=True):
+    """Threads that the user subscribed to."""
+
+    enabled: bool = False
+    limit: int = 100
+
+
+class StickyBody(msgspec.Struct, frozen=True):
+    """Sticky events, with a token of their own."""
+
+    enabled: bool = False
+    limit: int = 100
+    since: str | None = None
+
+
 class ExtensionsBody(msgspec.Struct, frozen=True):
     """What is asked for beside rooms; extensions that are not known here are passed over."""
 
@@ -50,6 +65,10 @@ class ExtensionsBody(msgspec.Struct, frozen=True):
     account_data: ScopedBody | None = None
     receipts: ScopedBody | None = None
     typing: ScopedBody | None = None
+    thread_subscriptions: ThreadsBody | None = msgspec.field(
+        default=None, name="io.element.msc4308.thread_subscriptions"
+    )
+    sticky_events: StickyBody | None = msgspec.field(default=None, name="org.matrix.msc4354.sticky_events")
 
 
 class SlidingSyncBody(msgspec.Struct, frozen=True):

@@ -22,6 +22,7 @@ from myelin.services.sliding_sync.request import (
     parse_wanted,
 )
 from myelin.services.sliding_sync.room_extensions import RoomExtensions, Stand
+from myelin.services.sliding_sync.thread_extension import ThreadExtension
 from myelin.services.sliding_sync.told_rooms import Reading, ToldRooms
 from myelin.services.sliding_sync.user_list import UserList
 from myelin.services.sliding_sync.user_lists import UserLists
@@ -69,6 +70,7 @@ class SlidingSync:
         told_rooms: ToldRooms,
         room_extensions: RoomExtensions,
         device_extensions: DeviceExtensions,
+        thread_extension: ThreadExtension,
         waiting: Waiting,
         presence: Presence,
         typing: TypingUsers,
@@ -84,6 +86,7 @@ class SlidingSync:
         self._told_rooms = told_rooms
         self._room_extensions = room_extensions
         self._device_extensions = device_extensions
+        self._thread_extension = thread_extension
         self._waiting = waiting
         self._presence = presence
         self._typing = typing
@@ -178,6 +181,11 @@ class SlidingSync:
             shown=told.shown,
         )
         answers = await self._room_extensions.answer(extensions, mine.data, stand, changed)
+        if (wanted_threads := extensions.thread_subscriptions) is not None and wanted_threads.enabled:
+            after = since if "thread_subscriptions" in connection.extensions else None
+            threads = await self._thread_extension.answer(request.user_id, wanted_threads, after, until)
+            if threads:
+                answers["io.element.msc4308.thread_subscriptions"] = threads
         is_news = bool(told.results or answers)
         is_news |= await self._add_device(answers, request, mine, since, until)
         return _Answer(

@@ -15,6 +15,7 @@ from myelin.bus.news import (
     ReceiptMoved,
     RoomEvents,
     SessionsEnded,
+    ThreadSubscriptionChanged,
     ToDeviceSent,
     TypingChanged,
 )
@@ -95,6 +96,7 @@ class Waiting:
         """Nobody is to wait any more: the process stops."""
         feed.subscribe(RoomEvents, self._room_events)
         feed.subscribe(AccountDataChanged, lambda _, news: self._to_wake.add(news.user_id))
+        feed.subscribe(ThreadSubscriptionChanged, lambda _, news: self._to_wake.add(news.user_id))
         feed.subscribe(KeyCountsChanged, lambda _, news: self._to_wake.add(news.user_id))
         feed.subscribe(ToDeviceSent, lambda _, news: self._to_wake.update(user for user, _ in news.recipients))
         feed.subscribe(ReceiptMoved, self._receipt_moved)
