@@ -1,6 +1,7 @@
 """A user of some server, driven through the Client-Server API and nothing else: the same for Myelin and for Synapse."""
 
 import asyncio
+import io
 import itertools
 import time
 from collections import defaultdict
@@ -61,7 +62,7 @@ class Member:
         self.device_changes: set[str] = set()
 
     async def raw(
-        self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, **query: Any
+        self, method: str, path: str, body: Any = None, /, *, headers: Mapping[str, str] | None = None, **query: Any
     ) -> tuple[int, bytes, Mapping[str, str]]:
         """Status, bytes and headers of an answer; a path without a leading slash is below /_matrix/client/v3/."""
         target = URL(self.url + (path if path.startswith("/") else CLIENT + path), encoded=True)
@@ -71,10 +72,11 @@ class Member:
         data = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
         if data is not None:
             sent["Content-Type"] = "application/json"
-        async with self._session.request(method, target, data=data, headers={**sent, **(headers or {})}) as response:
+        sending = io.BytesIO(data) if data is not None else None
+        async with self._session.request(method, target, data=sending, headers={**sent, **(headers or {})}) as response:
             return response.status, await response.read(), response.headers
 
-    async def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+    async def ask(self, method: str, path: str, body: Any = None, /, **query: Any) -> Any:
         """The JSON of a 200. Raises Refused for any other status."""
         status, data, _ = await self.raw(method, path, body, **query)
         try:
@@ -85,15 +87,15 @@ class Member:
             raise Refused(f"{method} {path}", status, answer)
         return answer
 
-    async def get(self, path: str, **query: Any) -> Any:
+    async def get(self, path: str, /, **query: Any) -> Any:
         """The body of a GET that succeeds."""
         return await self.ask("GET", path, **query)
 
-    async def post(self, path: str, body: Any = None, **query: Any) -> Any:
+    async def post(self, path: str, body: Any = None, /, **query: Any) -> Any:
         """The body of a POST that succeeds."""
         return await self.ask("POST", path, {} if body is None else body, **query)
 
-    async def put(self, path: str, body: Any = None, **query: Any) -> Any:
+    async def put(self, path: str, body: Any = None, /, **query: Any) -> Any:
         """The body of a PUT that succeeds."""
         return await self.ask("PUT", path, {} if body is None else body, **query)
 
@@ -195,6 +197,10 @@ class Member:
                 raise NeverHappened(f"{self.user_id} never saw it; {self._account()}")
             await self.sync(LONG_POLL_MS)
         return found
+
+    async def is_joined(self, room_id: str) -> None:
+        """Sync until the user is in a room."""
+        await self.until(lambda: room_id in self.joined)
 
     async def receives(self, room_id: str, event_id: str, seconds: float = DEADLINE_SECONDS) -> Content:
         """Sync until an event came; the event."""

@@ -49,6 +49,7 @@ async def test_leaving_and_coming_back(sides: Sides, version: str) -> None:
     room = await alice.create_room(version)
     await bob.join(room, alice)
     await alice.member_becomes(room, bob, "join")
+    await bob.is_joined(room)
     await bob.leave(room)
     await alice.member_becomes(room, bob, "leave")
     await bob.until(lambda: room in bob.left)
@@ -103,6 +104,7 @@ async def test_kicks_and_bans_reach_the_other_server(sides: Sides, version: str)
     room = await alice.create_room(version)
     await bob.join(room, alice)
     await alice.member_becomes(room, bob, "join")
+    await bob.is_joined(room)
 
     await alice.kick(room, bob, "not now")
     await bob.until(lambda: room in bob.left)
@@ -111,6 +113,7 @@ async def test_kicks_and_bans_reach_the_other_server(sides: Sides, version: str)
     assert kicked.value.status == 403
     await bob.join(room, alice)
     await alice.member_becomes(room, bob, "join")
+    await bob.is_joined(room)
 
     await alice.ban(room, bob)
     await bob.until(lambda: room in bob.left)

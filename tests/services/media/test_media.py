@@ -65,7 +65,7 @@ class House:
         self.files = ContentFiles(folder / "media", randomness)
         arrivals = Arrivals(clock)
         self.uploads = Uploads(SERVER_NAME, config, store, self.files, arrivals, clock, randomness)
-        self.downloads = Downloads(SERVER_NAME, 1000, store, self.files, arrivals, clock, remote)
+        self.downloads = Downloads(SERVER_NAME, 1000, store, self.files, arrivals, clock, [remote])
 
 
 @asynccontextmanager

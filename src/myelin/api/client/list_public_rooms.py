@@ -7,7 +7,8 @@ import msgspec
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
-from myelin.services.directory.public_rooms import EVERYTHING, Page, PublicRooms, RoomFilter
+from myelin.services.directory.listing import EVERYTHING, Page, RoomFilter
+from myelin.services.directory.public_rooms import PublicRooms
 from myelin.services.rooms.aliases import RoomAliases
 
 endpoints = Endpoints(group="directory")
@@ -45,14 +46,15 @@ class VisibilityBody(msgspec.Struct, frozen=True):
 async def get_public_rooms(requester: Requester | None, rooms: PublicRooms, query: ListQuery) -> Page:
     """List public rooms."""
     rooms.check_may_list(is_signed_in=requester is not None, server=query.server)
-    return await rooms.page(limit=query.limit, since=query.since)
+    return await rooms.page_of(query.server, limit=query.limit, since=query.since)
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/publicRooms", limit="general", body_optional=True)
 async def query_public_rooms(rooms: PublicRooms, query: ServerQuery, body: ListBody) -> Page:
     """Search public rooms."""
     rooms.check_may_list(is_signed_in=True, server=query.server)
-    return await rooms.page(limit=body.limit, since=body.since, wanted=body.filter or EVERYTHING)
+    wanted = body.filter or EVERYTHING
+    return await rooms.page_of(query.server, limit=body.limit, since=body.since, wanted=wanted)
 
 
 @endpoints.endpoint("GET /_matrix/client/v3/directory/list/room/{room_id}", auth=Auth.NONE, limit="general")

@@ -5,7 +5,8 @@ from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
 from myelin.http.requester import Requester
 from myelin.services.rooms.addresses import RoomAddresses
-from myelin.services.rooms.summary import RoomSummary, Summaries
+from myelin.services.rooms.summary import Summaries
+from myelin.services.rooms.summary_fields import RoomSummary
 
 endpoints = Endpoints(group="rooms")
 
@@ -28,4 +29,4 @@ async def get_room_summary(
 ) -> RoomSummary:
     """Show a room to somebody who may want to join it."""
     found = await addresses.resolve(room_id_or_alias, via(request))
-    return await summaries.summary(requester.user_id if requester else None, found.room_id)
+    return await summaries.summary(requester.user_id if requester else None, found.room_id, found.servers)

@@ -4,7 +4,8 @@ import msgspec
 
 from myelin.http.endpoint import Endpoints
 from myelin.http.requester import Requester
-from myelin.services.rooms.hierarchy import Hierarchy, HierarchyPage, read_token
+from myelin.services.rooms.hierarchy import Hierarchy, read_token
+from myelin.services.rooms.hierarchy_room import HierarchyPage
 
 endpoints = Endpoints(group="rooms")
 

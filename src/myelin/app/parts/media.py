@@ -11,6 +11,7 @@ from myelin.app.parts.part import Part
 from myelin.services.media.downloads import Downloads
 from myelin.services.media.files import ContentFiles
 from myelin.services.media.image_process import ImageProcess
+from myelin.services.media.ports import RemoteMediaSources
 from myelin.services.media.thumbnails import Thumbnails
 from myelin.services.media.uploads import Uploads
 from myelin.services.media.waiting import Arrivals
@@ -26,7 +27,8 @@ def make_media(ground: Ground, services: Mapping[type, Any]) -> Part:  # noqa: A
     files = ContentFiles(ground.config.media_path, ground.randomness)
     arrivals = Arrivals(ground.clock)
     uploads = Uploads(ground.server_name, config, store, files, arrivals, ground.clock, ground.randomness)
-    downloads = Downloads(ground.server_name, config.max_upload_size, store, files, arrivals, ground.clock)
+    remote = RemoteMediaSources()
+    downloads = Downloads(ground.server_name, config.max_upload_size, store, files, arrivals, ground.clock, remote)
     process = ImageProcess(config)
     thumbnails = Thumbnails(config, ThumbnailStore(ground.database), files, process, ground.clock)
 
@@ -43,6 +45,7 @@ def make_media(ground: Ground, services: Mapping[type, Any]) -> Part:  # noqa: A
             Thumbnails: thumbnails,
             ContentFiles: files,
             MediaAnswers: answers,
+            RemoteMediaSources: remote,
         },
         endpoints=[content_repo.endpoints, authed_content_repo.endpoints],
         loops=[forget_expired],

@@ -30,7 +30,7 @@ from myelin.services.accounts.discovery import Discovery
 from myelin.services.accounts.ports import DeactivationListeners, ProfileListeners
 from myelin.services.accounts.profiles import ProfileService
 from myelin.services.directory.aliases import Aliases
-from myelin.services.directory.ports import RemoteDirectories
+from myelin.services.directory.ports import RemoteDirectories, RemoteListings, ReservedAliasNamespaces
 from myelin.services.directory.public_rooms import PublicRooms
 from myelin.services.directory.published_rooms import PublishedRooms
 from myelin.services.directory.third_parties import ThirdParties, ThirdPartyNetworks
@@ -51,7 +51,7 @@ from myelin.services.rooms.create import RoomCreation
 from myelin.services.rooms.hierarchy import Hierarchy
 from myelin.services.rooms.invite_permission import InvitePermission
 from myelin.services.rooms.mutual_rooms import MutualRooms
-from myelin.services.rooms.ports import RemoteRoomSources
+from myelin.services.rooms.ports import RemoteRoomSources, RemoteSpaceSources
 from myelin.services.rooms.reports import Reports
 from myelin.services.rooms.restricted import RestrictedRooms
 from myelin.services.rooms.sending import EventSender
@@ -89,6 +89,8 @@ def make_rooms_api(ground: Ground, services: Mapping[type, Any]) -> Part:
     made: dict[type, Any] = {
         RemoteRoomSources: RemoteRoomSources(),
         RemoteDirectories: RemoteDirectories(),
+        RemoteListings: RemoteListings(),
+        ReservedAliasNamespaces: ReservedAliasNamespaces(),
         RoomMoves: RoomMoves(),
         ThirdPartyNetworks: ThirdPartyNetworks(),
     }
@@ -112,14 +114,16 @@ def make_room_moves(_ground: Ground, services: Mapping[type, Any]) -> Part:
 
 def _add_directory(ground: Ground, services: Mapping[type, Any], made: dict[type, Any]) -> None:
     config, database, committer = ground.config.rooms, ground.database, ground.committer
-    aliases = Aliases(ground.server_name, config, database, made[RemoteDirectories], ground.clock)
+    aliases = Aliases(
+        ground.server_name, config, database, made[RemoteDirectories], made[ReservedAliasNamespaces], ground.clock
+    )
     made[Aliases] = aliases
     made[RoomAddresses] = RoomAddresses(aliases)
     made[RoomAliases] = RoomAliases(
         ground.server_name, services[Rooms], services[RoomWriter], aliases, database, committer
     )
     made[PublicRooms] = PublicRooms(
-        ground.server_name, PublishedRooms(database, ground.feed), needs_login=config.directory_needs_login
+        ground.server_name, PublishedRooms(database, ground.feed), config, made[RemoteListings]
     )
 
 
@@ -165,9 +169,10 @@ def _add_memberships(ground: Ground, services: Mapping[type, Any], made: dict[ty
 
 
 def _add_looking(ground: Ground, services: Mapping[type, Any], made: dict[type, Any]) -> None:
-    summaries = Summaries(services[Rooms], ground.database)
+    remote = made[RemoteSpaceSources] = RemoteSpaceSources()
+    summaries = Summaries(ground.server_name, services[Rooms], ground.database, remote)
     made[Summaries] = summaries
     made[MutualRooms] = MutualRooms(ground.database)
     services[Discovery].unstable_features["uk.half-shot.msc2666.query_mutual_rooms.stable"] = True
     made[ThirdParties] = ThirdParties(made[ThirdPartyNetworks])
-    made[Hierarchy] = Hierarchy(services[Rooms], summaries, max_rooms=ground.config.rooms.max_hierarchy_rooms)
+    made[Hierarchy] = Hierarchy(services[Rooms], summaries, remote, max_rooms=ground.config.rooms.max_hierarchy_rooms)

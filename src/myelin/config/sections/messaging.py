@@ -24,6 +24,9 @@ class Rooms(Section, frozen=True, kw_only=True):
     ] = 86_400_000
     max_delayed_events_per_user: Annotated[Positive, about("How many delayed events a user may have waiting.")] = 100
     directory_needs_login: Annotated[bool, about("Show the list of public rooms only to who has signed in.")] = True
+    directory_for_servers: Annotated[
+        bool, about("Tell other servers the list of public rooms, for their users to look through.")
+    ] = True
 
 
 class Presence(Section, frozen=True, kw_only=True):

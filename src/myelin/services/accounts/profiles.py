@@ -46,7 +46,7 @@ class ProfileService:
 
     async def profile(self, user_id: str) -> Mapping[str, Any]:
         """All fields. Raises NotFound for a user that does not exist."""
-        if not self._is_ours(user_id):
+        if not self.is_ours(user_id):
             return await self._of_remote(user_id, None)
         fields = await self._store.fields(user_id)
         if not fields:
@@ -56,7 +56,7 @@ class ProfileService:
     async def field(self, user_id: str, field: str) -> Any:
         """The value of one field. Raises NotFound where there is none, InvalidParam or M_KEY_TOO_LARGE."""
         check_field_name(field)
-        if not self._is_ours(user_id):
+        if not self.is_ours(user_id):
             found = await self._of_remote(user_id, field)
             if field not in found:
                 raise NotFound("The profile has no such field")
@@ -112,7 +112,8 @@ class ProfileService:
             for listener in self._listeners:
                 await listener.profile_changed(user_id, field, value)
 
-    def _is_ours(self, user_id: str) -> bool:
+    def is_ours(self, user_id: str) -> bool:
+        """Whether the user belongs to this server. Raises InvalidParam for what is no user ID."""
         if not is_user_id(user_id):
             raise InvalidParam("This is not a user ID")
         return user_id.partition(":")[2] == self._server_name

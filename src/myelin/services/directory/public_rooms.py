@@ -1,13 +1,16 @@
 """Paging and searching in the list of published rooms (spec: list_public_rooms.yaml)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 
 import msgspec
 
-from myelin.matrix.errors import InvalidParam, MissingToken, NotFound
+from myelin.config.sections.messaging import Rooms as RoomsConfig
+from myelin.matrix.errors import Forbidden, InvalidParam, MissingToken, NotFound
+from myelin.matrix.identifiers import is_server_name
 from myelin.matrix.unpadded_base64 import decode_base64, encode_base64_url
-from myelin.services.directory.public_room import PublicRoom
+from myelin.services.directory.listing import EVERYTHING, Page, RoomFilter
+from myelin.services.directory.ports import RemoteListings
 from myelin.services.directory.published_rooms import Listed, Place, PublishedRooms
 
 DEFAULT_LIMIT = 100
@@ -15,58 +18,54 @@ MAX_LIMIT = 500
 MAX_TOKEN_CHARS = 1000
 
 
-class RoomFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rooms to list."""
-
-    generic_search_term: str | None = None
-    room_types: tuple[str | None, ...] | None = None
-
-    def matches(self, listed: Listed, term: str) -> bool:
-        """Whether a room is wanted; `term` is the folded search term."""
-        if self.room_types is not None and listed.room.room_type not in self.room_types:
-            return False
-        return term in listed.haystack
-
-
-class Page(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A part of the list."""
-
-    chunk: Sequence[PublicRoom]
-    total_room_count_estimate: int
-    next_batch: str | None = None
-    prev_batch: str | None = None
-
-
 class _Token(msgspec.Struct, frozen=True, array_like=True):
     place: tuple[int, str]
     backward: bool
 
 
-EVERYTHING = RoomFilter()
-
-
 class PublicRooms:
-    """Answers questions about the list."""
+    """Answers questions about the list, and passes on those about the lists of other servers."""
 
-    def __init__(self, server_name: str, published: PublishedRooms, *, needs_login: bool) -> None:
+    def __init__(
+        self, server_name: str, published: PublishedRooms, config: RoomsConfig, remote: RemoteListings
+    ) -> None:
         self._server_name = server_name
         self._published = published
-        self._needs_login = needs_login
+        self._needs_login = config.directory_needs_login
+        self._for_servers = config.directory_for_servers
+        self._remote = remote
 
     def check_may_list(self, *, is_signed_in: bool, server: str | None) -> None:
-        """Raises MissingToken where the list is not for everybody, NotFound for the list of another server."""
-        if self._needs_login and not is_signed_in:
-            raise MissingToken("Sign in to see the public rooms of this server")
-        if server and server != self._server_name:
-            raise NotFound(f"This server cannot ask {server} for its public rooms")
+        """Raises MissingToken where the list is not for everybody, or is another server's."""
+        if not is_signed_in and (self._needs_login or self._is_remote(server)):
+            raise MissingToken("Sign in to see the public rooms of this server, or of another one")
+
+    def check_may_share(self) -> None:
+        """Raises Forbidden where other servers are not told."""
+        if not self._for_servers:
+            raise Forbidden("This server does not tell other servers its public rooms")
+
+    async def page_of(
+        self, server: str | None, *, limit: int | None = None, since: str | None = None, wanted: RoomFilter = EVERYTHING
+    ) -> Page:
+        """A page of the list of this or another server. Raises InvalidParam, or what the other says."""
+        if server is None or not self._is_remote(server):
+            return await self.page(limit=limit, since=since, wanted=wanted)
+        if not is_server_name(server):
+            raise InvalidParam("`server` is not a server name")
+        size = _size(limit)
+        for remote in self._remote:
+            return await remote.public_rooms(server, size, since, wanted)
+        raise NotFound(f"This server cannot ask {server} for its public rooms")
+
+    def _is_remote(self, server: str | None) -> bool:
+        return bool(server) and server != self._server_name
 
     async def page(
         self, *, limit: int | None = None, since: str | None = None, wanted: RoomFilter = EVERYTHING
     ) -> Page:
         """A page after or before a token. Raises InvalidParam."""
-        if limit is not None and limit < 1:
-            raise InvalidParam("`limit` is at least 1")
-        size = min(limit or DEFAULT_LIMIT, MAX_LIMIT)
+        size = _size(limit)
         token = None if since is None else _decode(since)
         await self._published.refresh()
         term = (wanted.generic_search_term or "").casefold()
@@ -85,10 +84,16 @@ class PublicRooms:
         )
 
 
+def _size(limit: int | None) -> int:
+    if limit is not None and limit < 1:
+        raise InvalidParam("`limit` is at least 1")
+    return min(limit or DEFAULT_LIMIT, MAX_LIMIT)
+
+
 def _take(rooms: Iterable[Listed], wanted: RoomFilter, term: str, count: int) -> list[Listed]:
     if wanted.room_types is None and not term:
         return list(islice(rooms, count))
-    return list(islice((listed for listed in rooms if wanted.matches(listed, term)), count))
+    return list(islice((listed for listed in rooms if wanted.matches(listed.room, listed.haystack, term)), count))
 
 
 def _encode(place: Place, *, backward: bool) -> str:

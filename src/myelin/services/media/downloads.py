@@ -1,6 +1,7 @@
 """Media by their mxc:// URI: this server's own, and copies of other servers'."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from myelin.matrix.errors import MatrixError, NotFound, TooLarge
@@ -34,7 +35,7 @@ class Downloads:
         files: ContentFiles,
         arrivals: Arrivals,
         clock: Clock,
-        remote: RemoteMedia | None = None,
+        remote: Sequence[RemoteMedia] = (),
     ) -> None:
         self._server_name = server_name
         self._max_remote_size = max_remote_size
@@ -54,8 +55,8 @@ class Downloads:
         """
         check_media_id(server_name, media_id)
         row = await self._store.media(server_name, media_id)
-        if row is None and server_name != self._server_name and allow_remote and self._remote is not None:
-            await self._fetch(self._remote, server_name, media_id, timeout_ms)
+        if row is None and server_name != self._server_name and allow_remote and self._remote:
+            await self._fetch(self._remote[0], server_name, media_id, timeout_ms)
             row = await self._store.media(server_name, media_id)
         elif row is not None and row.sha256 is None:
             row = await self._arrivals.wait(
@@ -64,6 +65,10 @@ class Downloads:
         if row is None:
             raise NotFound("No such media")
         return _stored(row)
+
+    async def own(self, media_id: str, *, timeout_ms: int) -> StoredMedia:
+        """Media that were uploaded here. Raises NotFound or M_NOT_YET_UPLOADED."""
+        return await self.media(self._server_name, media_id, timeout_ms=timeout_ms, allow_remote=False)
 
     async def _arrived(self, server_name: str, media_id: str) -> MediaRow | None:
         """The row once it has content; None while it waits. Raises NotFound when its time ran out."""

@@ -21,3 +21,7 @@ class RemoteMedia(Protocol):
     def download(self, server_name: str, media_id: str, *, timeout_ms: int) -> AbstractAsyncContextManager[RemoteFile]:
         """The file, whose bytes arrive while the block lasts. Raises NotFound, or MatrixError for what went wrong."""
         ...
+
+
+class RemoteMediaSources(list[RemoteMedia]):
+    """The part that speaks to other servers adds itself; the first that is there is asked."""

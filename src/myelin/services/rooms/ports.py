@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from myelin.services.rooms.hierarchy_room import RemoteSpace
+
 
 class MemberNames(Protocol):
     """Knows how users of this server want to be shown."""
@@ -58,3 +60,21 @@ class HistorySources(list[History]):
     def first(self) -> History | None:
         """Where older events come from, if from anywhere."""
         return self[0] if self else None
+
+
+class RemoteSpaces(Protocol):
+    """Asks other servers for rooms of spaces."""
+
+    async def space(self, room_id: str, via: Sequence[str], *, suggested_only: bool) -> RemoteSpace | None:
+        """What the first server that answers says; None where none does, or it may not be told."""
+        ...
+
+
+class RemoteSpaceSources(list[RemoteSpaces]):
+    """The part that speaks to other servers adds itself; the first that is there is asked."""
+
+    async def space(self, room_id: str, via: Sequence[str], *, suggested_only: bool) -> RemoteSpace | None:
+        """As `RemoteSpaces.space`."""
+        for source in self:
+            return await source.space(room_id, via, suggested_only=suggested_only)
+        return None

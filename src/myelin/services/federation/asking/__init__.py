@@ -1,0 +1,1 @@
+"""What this server asks of others for its users, and what others may ask of it."""
