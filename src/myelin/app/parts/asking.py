@@ -9,18 +9,20 @@ from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
 from myelin.services.accounts.ports import RemoteProfileSources
 from myelin.services.directory.ports import RemoteDirectories, RemoteListings
+from myelin.services.federation.asking.policy_servers import PolicyServers
 from myelin.services.federation.asking.remote_directory import FederatedDirectory
 from myelin.services.federation.asking.remote_media import FederatedMedia
 from myelin.services.federation.asking.remote_profiles import FederatedProfiles
 from myelin.services.federation.asking.remote_spaces import FederatedSpaces
 from myelin.services.federation.asking.shared_spaces import SharedSpaces
 from myelin.services.federation.peers.peers import Peers
+from myelin.services.federation.receiving.ports import PolicyChecks
 from myelin.services.media.downloads import Downloads
 from myelin.services.media.files import ContentFiles
 from myelin.services.media.ports import RemoteMediaSources
 from myelin.services.media.thumbnails import Thumbnails
 from myelin.services.rooms.cache import Rooms
-from myelin.services.rooms.ports import RemoteSpaceSources
+from myelin.services.rooms.ports import EventPolicies, RemoteSpaceSources
 from myelin.services.rooms.summary import Summaries
 
 ENDPOINTS = (content_repository.endpoints, public_rooms.endpoints, query.endpoints, space_hierarchy.endpoints)
@@ -35,6 +37,9 @@ def make_asking(ground: Ground, services: Mapping[type, Any]) -> Part:
     services[RemoteDirectories].append(directory)
     services[RemoteListings].append(directory)
     services[RemoteSpaceSources].append(FederatedSpaces(ground.server_name, peers, ground.clock))
+    policies = PolicyServers(peers)
+    services[EventPolicies].append(policies)
+    services[PolicyChecks].append(policies)
     parts = MediaParts(services[Downloads], services[Thumbnails], services[ContentFiles], ground.randomness)
     return Part(
         services={MediaParts: parts, SharedSpaces: SharedSpaces(services[Rooms], services[Summaries])},

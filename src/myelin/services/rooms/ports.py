@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from myelin.matrix.events.pdu import Pdu
 from myelin.services.rooms.hierarchy_room import RemoteSpace
+from myelin.services.rooms.room import Room
 
 
 class MemberNames(Protocol):
@@ -78,3 +80,23 @@ class RemoteSpaceSources(list[RemoteSpaces]):
         for source in self:
             return await source.space(room_id, via, suggested_only=suggested_only)
         return None
+
+
+class EventPolicy(Protocol):
+    """Has a say in what is sent to some rooms."""
+
+    def applies_to(self, room: Room) -> bool:
+        """Whether the room is one of them."""
+        ...
+
+    async def signed(self, room: Room, pdu: Pdu) -> Pdu:
+        """The event as it may be sent: the same, with a signature more. Raises MatrixError where it may not be."""
+        ...
+
+
+class EventPolicies(list[EventPolicy]):
+    """The part that knows of policies adds itself."""
+
+    def of(self, room: Room) -> EventPolicy | None:
+        """The one that has a say in a room."""
+        return next((policy for policy in self if policy.applies_to(room)), None)

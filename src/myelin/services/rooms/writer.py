@@ -29,6 +29,7 @@ from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from myelin.services.rooms.building import Builder, Draft, keys_needed
 from myelin.services.rooms.cache import Rooms, pdus_by_key
+from myelin.services.rooms.ports import EventPolicies, EventPolicy
 from myelin.services.rooms.redaction import Redacted, Redactions
 from myelin.services.rooms.room import Room
 from myelin.services.rooms.rows import EventIndex, event_statements
@@ -102,7 +103,9 @@ class RoomWriter:
         database: Database,
         clock: Clock,
         indexes: Sequence[EventIndex] = (),
+        policies: EventPolicies | None = None,
     ) -> None:
+        self._policies = EventPolicies() if policies is None else policies
         self._rooms = rooms
         self._builder = builder
         self._committer = committer
@@ -148,6 +151,8 @@ class RoomWriter:
         wanted = _Wanted(room_id, drafts, once, check)
         for attempt in range(MAX_ATTEMPTS):
             with contextlib.suppress(GuardFailed):
+                if self._policies and (policy := await self._policy(room_id)) is not None:
+                    return await self._write_signed(wanted, policy)
                 return await (self._try(wanted) if attempt < PATIENCE else self._insist(wanted))
         raise DatabaseError(f"the room {room_id} is written to faster than this process can follow")
 
@@ -169,6 +174,24 @@ class RoomWriter:
 
         await self._committer.commit_held(make)
         return made[0].pdus
+
+    async def _policy(self, room_id: str) -> EventPolicy | None:
+        return self._policies.of(self._rooms.peek(room_id) or await self._rooms.get(room_id))
+
+    async def _write_signed(self, wanted: "_Wanted", policy: EventPolicy) -> list[Pdu]:
+        """Write what another server must agree to first; nothing else of this process is built on it meanwhile."""
+        async with self._rooms.alone(wanted.room_id) as opened:
+            room, tip = await opened()
+            await self._rooms.hold_state(room, keys_needed(wanted.drafts, room.version))
+            redacted = await self._redactions.prepare(room, wanted.drafts)
+            if wanted.check is not None:
+                wanted.check(pdus_by_key(room, tip, keys_needed(wanted.drafts, room.version)))
+            if unchanged := _unchanged(room, tip, wanted.drafts):
+                return [unchanged]
+            pdus = [await policy.signed(room, pdu) for pdu in self._build(room, tip, wanted.drafts)]
+            more = self._redactions.statements(room, redacted, pdus, self._indexes)
+            await self._committer.commit(self._write_of(tip, pdus, wanted.once, more))
+            return pdus
 
     async def _make_on_tip(self, wanted: "_Wanted") -> "_Made":
         """Build on what this process has written and heard of; nothing is awaited after that."""
@@ -204,7 +227,7 @@ class RoomWriter:
         )
         txn = None if once is None else f"{once.device_id}\n{once.txn_id}"
         firsts = tip.firsts.copy()
-        return Write(
+        write = tip.writes = Write(
             lambda first: [
                 *event_statements(pdus, first, firsts=firsts, txn=txn, indexes=self._indexes),
                 *more,
@@ -216,6 +239,7 @@ class RoomWriter:
             tip=(tip.extremities, tip.depth),
             news=[room_news(pdus, txn), *beside.news],
         )
+        return write
 
     async def create(
         self,
@@ -308,6 +332,8 @@ def _unchanged(room: Room, tip: Tip, drafts: list[Draft]) -> Pdu | None:
     if len(drafts) != 1 or drafts[0].state_key is None:
         return None
     draft = drafts[0]
+    if draft.sticky_ms is not None:
+        return None
     key = (draft.type, drafts[0].state_key)
     current = tip.overlay.get(key) or room.current(*key)
     if current is None or current.sender != draft.sender or current.content != draft.content:

@@ -2,6 +2,9 @@
 
 from typing import Any, Protocol
 
+from myelin.matrix.events.pdu import Pdu
+from myelin.services.rooms.room import Room
+
 
 class EduReceiver(Protocol):
     """Takes in what is no event of a room: typing, receipts, presence, messages and changes of devices."""
@@ -13,3 +16,24 @@ class EduReceiver(Protocol):
 
 class EduReceivers(list[EduReceiver]):
     """The part that knows EDUs adds itself; each is given every one."""
+
+
+class PolicyCheck(Protocol):
+    """Knows the policy servers of rooms."""
+
+    async def recommended(self, room: Room, pdu: Pdu) -> Pdu | None:
+        """The event with a valid signature of the room's policy server, if it needs one; None: soft-fail it."""
+        ...
+
+
+class PolicyChecks(list[PolicyCheck]):
+    """The part that speaks to policy servers adds itself; check 7 on receipt asks it."""
+
+    async def recommended(self, room: Room, pdu: Pdu) -> Pdu | None:
+        """As `PolicyCheck.recommended`."""
+        for check in self:
+            found = await check.recommended(room, pdu)
+            if found is None:
+                return None
+            pdu = found
+        return pdu
