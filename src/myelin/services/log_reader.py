@@ -32,7 +32,8 @@ async def read_room_events(database: Database, first: int, last: int) -> list[tu
     moves = {move.position: move for move in await GraphStore(database).moves(first, last)}
     if not rows and not moves:
         return []
-    rooms = {position: found.room_id for position, found in (*moves.items(), *rows.items())}
+    rooms = {move.position: move.room_id for move in moves.values()}
+    rooms.update((row.position, row.room_id) for row in rows.values())
     versions = {
         room.room_id: ROOM_VERSIONS[room.room_version]
         for room in await RoomStore(database).rooms(sorted(set(rooms.values())))

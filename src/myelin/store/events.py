@@ -9,6 +9,8 @@ IN_TIMELINE = 0
 OUTLIER = 1
 REJECTED = 2
 SOFT_FAILED = 4
+HIDDEN = 8
+"""Part of the room's graph like any other event, and shown to no client."""
 
 
 class StoredEvent(NamedTuple):
@@ -41,6 +43,8 @@ class EventPlace(NamedTuple):
     flags: int
     state_base: int | None
     state_delta: str | None
+    type: str
+    state_key: str | None
 
 
 _COLUMNS = "position, event_id, room_id, flags, redacted_by, txn, json"
@@ -56,16 +60,15 @@ class EventStore(Store):
 
     @query(
         "SELECT e.event_id, replaced.event_id, replaced.room_id, replaced.json FROM events AS e "
-        "JOIN state AS current ON current.room_id = e.room_id AND current.type = e.type "
-        "AND current.state_key = e.state_key AND current.from_pos = e.position AND current.event_id = e.event_id "
         "JOIN state AS earlier ON earlier.room_id = e.room_id AND earlier.type = e.type "
-        "AND earlier.state_key = e.state_key AND earlier.to_pos = e.position "
+        "AND earlier.state_key = e.state_key AND earlier.to_pos >= e.position "
         "AND earlier.from_pos = (SELECT MAX(s.from_pos) FROM state AS s WHERE s.room_id = e.room_id "
         "AND s.type = e.type AND s.state_key = e.state_key AND s.from_pos < e.position) "
-        "JOIN events AS replaced ON replaced.event_id = earlier.event_id WHERE e.event_id IN :event_ids"
+        "JOIN events AS replaced ON replaced.event_id = earlier.event_id "
+        "WHERE e.event_id IN :event_ids AND e.flags = 0 AND replaced.event_id <> e.event_id"
     )
     async def replaced(self, event_ids: list[str]) -> list[ReplacedEvent]:
-        """The events that state events were in the place of."""
+        """The events that were current right before state events of the timeline."""
 
     @query(
         f"SELECT {_COLUMNS} FROM events WHERE room_id = :room_id AND flags = 0 AND position < :before "
@@ -114,7 +117,8 @@ class EventStore(Store):
         """All timeline events of a range of the log, both ends included."""
 
     @query(
-        "SELECT event_id, room_id, position, flags, state_base, state_delta FROM events WHERE event_id IN :event_ids"
+        "SELECT event_id, room_id, position, flags, state_base, state_delta, type, state_key FROM events "
+        "WHERE event_id IN :event_ids"
     )
     async def places(self, event_ids: list[str]) -> list[EventPlace]:
         """Where events stand."""

@@ -14,16 +14,18 @@ class StoredRoom(NamedTuple):
     version: int
     extremities: str
     depth: int
+    floor: int
+    """Position of the event by which this server last came into the room; before all others where it made it."""
 
 
 class RoomStore(Store):
     """Reads rooms."""
 
-    @query("SELECT room_id, room_version, version, extremities, depth FROM rooms WHERE room_id = :room_id")
+    @query("SELECT room_id, room_version, version, extremities, depth, floor FROM rooms WHERE room_id = :room_id")
     async def room(self, room_id: str) -> StoredRoom | None:
         """A room, if it is known here."""
 
-    @query("SELECT room_id, room_version, version, extremities, depth FROM rooms WHERE room_id IN :room_ids")
+    @query("SELECT room_id, room_version, version, extremities, depth, floor FROM rooms WHERE room_id IN :room_ids")
     async def rooms(self, room_ids: list[str]) -> list[StoredRoom]:
         """Those of the rooms that are known here."""
 

@@ -102,6 +102,13 @@ class StateStore(Store):
         """The entries of some types at a position."""
 
     @query(
+        "SELECT type, state_key, event_id, membership FROM state WHERE room_id = :room_id AND type IN :types "
+        "AND state_key IN :state_keys AND from_pos <= :position AND to_pos > :position"
+    )
+    async def of_keys_at(self, room_id: str, types: list[str], state_keys: list[str], position: int) -> list[StateRow]:
+        """The entries at a position whose type is one of some and whose state key is one of some."""
+
+    @query(
         "SELECT event_id FROM state WHERE room_id = :room_id AND type = :type AND state_key = :state_key "
         "AND from_pos <= :position AND to_pos > :position"
     )

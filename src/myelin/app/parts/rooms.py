@@ -9,6 +9,8 @@ from myelin.services.directory.directory_index import UserDirectoryIndex
 from myelin.services.federation.receiving.ports import PolicyChecks
 from myelin.services.rooms.building import Builder
 from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.graph.graph_writer import GraphWriter
+from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.ports import EventPolicies
 from myelin.services.rooms.writer import RoomWriter
 from myelin.services.search.search_index import SearchIndex

@@ -28,3 +28,7 @@ class UserDirectoryIndex:
     def redacted(self, pdu: Pdu, position: int) -> list[Statement]:
         """What to write when an event is redacted."""
         return self.statements(pdu, position)
+
+    def became_state(self, pdu: Pdu) -> list[Statement]:
+        """What to write when an event becomes current state without being new in the timeline."""
+        return self.statements(pdu, 0)

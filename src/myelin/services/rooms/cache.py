@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 
 import orjson
 
@@ -39,6 +40,8 @@ class Rooms:
         self._loaded = 0
         self._told: dict[str, int] = {}
         """For each room being read, the last position that was told of it meanwhile."""
+        self._alone: dict[str, asyncio.Future[None]] = {}
+        """Rooms that one writer has to itself, each with what is done when it has ended."""
         self._batches: list[dict[str, int]] = []
         """The same for rooms that are read together."""
         feed.subscribe(RoomEvents, self._hear)
@@ -83,16 +86,52 @@ class Rooms:
             room = await self.get(room_id)
             if room.tip is not None and not room.tip.dead:
                 return room, room.tip
-            row = await self._rooms.room(room_id)
-            if row is None:
-                raise NotFound("There is no such room here")
-            if row.version > room.position:
-                # Another process wrote: take in what it wrote first.
-                await self.catch_up(row.version)
-            elif row.version < room.position:
+            if room_id in self._alone:
+                await asyncio.wait([self._alone[room_id]])
                 continue
-            elif not room.dropped and (room.tip is None or room.tip.dead):
-                room.tip = _tip_of(row)
+            tip = await self._read_tip(room)
+            if tip is not None and room_id not in self._alone and (room.tip is None or room.tip.dead):
+                room.tip = tip
+
+    async def _read_tip(self, room: Room) -> Tip | None:
+        """Where to hang the next event; None where the view is not of the last commit, though it may be now."""
+        row = await self._rooms.room(room.room_id)
+        if row is None:
+            raise NotFound("There is no such room here")
+        if row.version > room.position:
+            # Another process wrote: take in what it wrote first.
+            await self.catch_up(row.version)
+            if row.version > room.position and self._held.get(room.room_id) is room:
+                # What was written was not told: the view is read again rather than waited for in vain.
+                self.drop(room.room_id)
+            return None
+        return _tip_of(row) if row.version == room.position and not room.dropped else None
+
+    @asynccontextmanager
+    async def alone(self, room_id: str) -> AsyncIterator[Callable[[], Awaitable[tuple[Room, Tip]]]]:
+        """Keep this process's other writers out of a room; what they have built is committed before the block begins.
+
+        The block gets a function that gives the room and a tip of its own, as of the last commit. Raises NotFound.
+        """
+        while room_id in self._alone:
+            await asyncio.wait([self._alone[room_id]])
+        gate = self._alone[room_id] = asyncio.get_running_loop().create_future()
+        try:
+            held = self._held.get(room_id)
+            if held is not None and held.tip is not None:
+                tip, held.tip = held.tip, None
+                await tip.settled()
+            yield lambda: self._open_alone(room_id)
+        finally:
+            del self._alone[room_id]
+            gate.set_result(None)
+
+    async def _open_alone(self, room_id: str) -> tuple[Room, Tip]:
+        while True:
+            room = await self.get(room_id)
+            tip = await self._read_tip(room)
+            if tip is not None:
+                return room, tip
 
     async def catch_up(self, position: int) -> None:
         """Take in all that was written up to a position of the log."""
@@ -163,9 +202,9 @@ class Rooms:
         if room is None:
             for told in self._batches:
                 if news.room_id in told:
-                    told[news.room_id] = position + len(news.pdus) - 1
+                    told[news.room_id] = news.last(position)
             if news.room_id in self._told:
-                self._told[news.room_id] = position + len(news.pdus) - 1
+                self._told[news.room_id] = news.last(position)
             return
         try:
             room.apply(position, news)

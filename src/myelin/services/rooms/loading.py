@@ -40,9 +40,13 @@ class RoomLoading:
         # None of the rooms changed between its own version and the newest one: they were read at one moment.
         position = max(row.version for row in rows)
         rooms = {row.room_id: Room(row.room_id, ROOM_VERSIONS[row.room_version], row.version) for row in rows}
+        for row in rows:
+            rooms[row.room_id].floor = row.floor
         timelines: dict[str, list[StoredEvent]] = defaultdict(list)
         for event in await self._events.newest_of_rooms(room_ids, position + 1, LOADED_TIMELINE):
-            timelines[event.room_id].append(event)
+            # What stands before the floor is shown page by page, not as what led up to now.
+            if event.position >= rooms[event.room_id].floor:
+                timelines[event.room_id].append(event)
         await self._add_timelines(rooms.values(), timelines)
         await self._add_state(rooms, await self._state.of_rooms_at(room_ids, position))
         return list(rooms.values())
@@ -75,6 +79,6 @@ class RoomLoading:
             for room in alike:
                 newest = timelines.get(room.room_id, ())
                 complete = len(newest) < LOADED_TIMELINE
-                room.timeline = Timeline(floor=BEGINNING if complete else newest[-1].position - 1)
+                room.timeline = Timeline(floor=max(BEGINNING, room.floor - 1) if complete else newest[-1].position - 1)
                 for event in reversed([next(events) for _ in newest]):
                     room.timeline.append(event)

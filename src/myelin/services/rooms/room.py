@@ -9,7 +9,7 @@ from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.matrix.events.redaction import redact
 from myelin.matrix.room_versions import RoomVersion
 from myelin.services.rooms.rows import relation_in
-from myelin.services.rooms.timeline import Timeline, TimelineEvent
+from myelin.services.rooms.timeline import BEGINNING, Timeline, TimelineEvent
 from myelin.services.rooms.tip import Tip
 from myelin.store.relations import BUNDLED
 
@@ -34,8 +34,8 @@ class Room:
     """
 
     __slots__ = (
-        "_servers", "cached", "changed_aside", "dropped", "invited", "joined", "pdus", "position", "room_id", "state",
-        "state_json", "timeline", "tip", "version",
+        "_servers", "cached", "changed_aside", "dropped", "floor", "invited", "joined", "pdus", "position", "room_id",
+        "state", "state_changed", "state_json", "timeline", "tip", "version",
     )  # fmt: skip
 
     def __init__(self, room_id: str, version: RoomVersion, position: int) -> None:
@@ -51,6 +51,11 @@ class Room:
         self.tip: Tip | None = None
         self.changed_aside = position
         """After this, state changed by nothing but events of the timeline, not by a resolution, as far as is known."""
+        self.state_changed = position
+        """After this, no state changed at all, as far as is known."""
+        self.floor = BEGINNING
+        """The position of the event by which this server last came into the room: what stands before it does not lead
+        up to it."""
         self.cached: dict[object, object] = {}
         """What others derived from this view; emptied whenever the view changes."""
         self.state_json: dict[object, object] = {}
@@ -84,7 +89,7 @@ class Room:
 
     @property
     def servers(self) -> Mapping[str, int]:
-        """The servers of joined members, each with how many it has; counted when first asked for, then kept up to date."""
+        """The servers of joined members, each with how many it has; counted once, then kept up to date."""
         if self._servers is None:
             self._servers = Counter(user_id.partition(":")[2] for user_id in self.joined)
         return self._servers
@@ -112,34 +117,43 @@ class Room:
     def apply(self, position: int, news: RoomEvents) -> list[TimelineEvent]:
         """Take in committed events that are newer than this view; their entries in the timeline."""
         added: list[TimelineEvent] = []
-        changes = dict(news.state)
-        by_id = {pdu.event_id: pdu for pdu in news.pdus}
-        for offset, pdu in enumerate(news.pdus):
-            if position + offset <= self.position:
-                continue
-            event = TimelineEvent(position + offset, pdu, news.own[offset] if news.own else None)
-            if pdu.state_key is not None:
-                event.replaced_id = self.state.get(pdu.key)
-                replaced = self.current(pdu.type, pdu.state_key)
-                if replaced is not None:
-                    event.set_replaced(replaced)
-                if changes.get(pdu.key) == pdu.event_id:
-                    self._set_state(pdu.key, pdu)
-                    del changes[pdu.key]
-            if pdu.redacts is not None:
-                self._redact(pdu.redacts, event)
-            if "m.relates_to" in pdu.content:
-                self._relate(pdu, event.position)
-            self.timeline.append(event)
-            added.append(event)
-        if not added:
+        last = news.last(position)
+        if last <= self.position:
             return added
-        self.position = position + len(news.pdus) - 1
-        for key, event_id in changes.items():
-            self.changed_aside = self.position
-            self._set_state_by_id(key, event_id, by_id)
+        if news.is_gap:
+            self.dropped = True
+        changes = dict(news.state)
+        for offset, pdu in enumerate(news.pdus):
+            if position + offset > self.position:
+                added.append(self._add(position + offset, pdu, news.own[offset] if news.own else None, changes))
+        if news.state:
+            self.state_changed = last
+        self.position = last
+        if changes:
+            self.changed_aside = last
+            by_id = {pdu.event_id: pdu for pdu in (*news.pdus, *news.aside)}
+            for key, event_id in changes.items():
+                self._set_state_by_id(key, event_id, by_id)
         self.cached.clear()
         return added
+
+    def _add(self, position: int, pdu: Pdu, own: str | None, changes: dict[StateKey, str | None]) -> TimelineEvent:
+        """Take in the newest event; what it changes is taken out of `changes`."""
+        event = TimelineEvent(position, pdu, own)
+        if pdu.state_key is not None:
+            event.replaced_id = self.state.get(pdu.key)
+            replaced = self.current(pdu.type, pdu.state_key)
+            if replaced is not None:
+                event.set_replaced(replaced)
+            if changes.get(pdu.key) == pdu.event_id:
+                self._set_state(pdu.key, pdu)
+                del changes[pdu.key]
+        if pdu.redacts is not None:
+            self._redact(pdu.redacts, event)
+        if "m.relates_to" in pdu.content:
+            self._relate(pdu, position)
+        self.timeline.append(event)
+        return event
 
     def _redact(self, event_id: str, because: TimelineEvent) -> None:
         """Leave of a redacted event what its room version keeps."""
@@ -180,7 +194,7 @@ class Room:
             self._set_state(key, by_id[event_id])
         elif event_id is None:
             self.state_json.clear()
-            self.state.pop(key, None)
+            self.pdus.pop(self.state.pop(key, ""), None)
             if key[0] == MEMBER:
                 self.set_membership(key[1], None)
         else:

@@ -10,7 +10,7 @@ from myelin.matrix.events.parse import parse_pdu
 from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.identifiers import is_event_id
 from myelin.matrix.room_versions import RoomVersion
-from myelin.store.events import IN_TIMELINE, StoredEvent, put_event
+from myelin.store.events import IN_TIMELINE, REJECTED, StoredEvent, put_event
 from myelin.store.relations import Relation, put_relation
 from myelin.store.state import begin_state, end_state, remember_room
 
@@ -27,6 +27,10 @@ class EventIndex(Protocol):
 
     def redacted(self, pdu: Pdu, position: int) -> list[Statement]:
         """What to write when an event is redacted: `pdu` is as it was before."""
+        ...
+
+    def became_state(self, pdu: Pdu) -> list[Statement]:
+        """What to write when an event becomes current state without being new in the timeline."""
         ...
 
 
@@ -64,14 +68,19 @@ def event_statements(
 def state_statements(pdu: Pdu, position: int, *, is_first: bool) -> Iterable[Statement]:
     """The event becomes current state; what was current before ends."""
     event_type, state_key = pdu.key
-    membership = pdu.content.get("membership") if event_type == MEMBER else None
-    membership = membership if isinstance(membership, str) else None
+    membership = membership_in(pdu)
     yield begin_state(pdu.room_id, event_type, state_key, position, pdu.event_id, membership)
     if is_first:
         return
     yield end_state(pdu.room_id, event_type, state_key, position)
     if membership in ("join", "invite", "knock"):
         yield remember_room(state_key, pdu.room_id)
+
+
+def membership_in(pdu: Pdu) -> str | None:
+    """What a membership event says; None for other events."""
+    membership = pdu.content.get("membership") if pdu.type == MEMBER else None
+    return membership if isinstance(membership, str) else None
 
 
 def relation_in(pdu: Pdu, position: int) -> Relation | None:
@@ -99,4 +108,4 @@ def relation_statements(pdu: Pdu, position: int) -> Iterable[Statement]:
 
 def to_pdu(row: StoredEvent, version: RoomVersion) -> Pdu:
     """The event in a row."""
-    return parse_pdu(orjson.loads(row.json), version, event_id=row.event_id)
+    return parse_pdu(orjson.loads(row.json), version, event_id=row.event_id, rejected=bool(row.flags & REJECTED))

@@ -4,6 +4,7 @@ Each new event chains on the one before, committed or not. The guard makes that 
 all that was built here since is refused, the tip is dead, and writers begin again on a new one.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 import orjson
@@ -17,7 +18,7 @@ from myelin.store.rooms import ADD_ROOM, ADVANCE_ROOM
 class Tip:
     """A chain of writes to one room."""
 
-    __slots__ = ("dead", "depth", "extremities", "firsts", "overlay", "room_id", "room_version", "version")
+    __slots__ = ("dead", "depth", "extremities", "firsts", "overlay", "room_id", "room_version", "version", "writes")
 
     def __init__(
         self, room_id: str, room_version: str, *, version: int, extremities: tuple[str, ...], depth: int
@@ -32,7 +33,14 @@ class Tip:
         """State events that are built and not yet told to the room."""
         self.firsts: set[str] = set()
         """Those of them whose key had no state before: for these nothing ends."""
+        self.writes: Write | None = None
+        """The last one that was handed to the Committer."""
         self.dead = False
+
+    async def settled(self) -> None:
+        """Wait until all that was built is committed or refused."""
+        while self.writes is not None and not self.writes.done.done():
+            await asyncio.wait([self.writes.done])
 
     def extend(self, pdu: Pdu, state: Mapping[StateKey, str]) -> None:
         """The next event hangs on this one; `state` is the room's, told up to now."""

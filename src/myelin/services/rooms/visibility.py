@@ -96,7 +96,9 @@ class Visibility:
                 self._sights.forget((news.room_id, key[1]))
             elif key == (HISTORY_VISIBILITY, ""):
                 self._histories.forget(news.room_id)
-        if news.state and news.pdus[0].state_key is not None and news.pdus[0].key == CREATE:
+        if news.is_gap:
+            self._histories.forget(news.room_id)
+        elif news.state and news.pdus and news.pdus[0].state_key is not None and news.pdus[0].key == CREATE:
             changes = enumerate(news.pdus, position)
             self._histories.put(
                 news.room_id,

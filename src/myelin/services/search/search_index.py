@@ -32,3 +32,7 @@ class SearchIndex:
         if not words:
             return []
         return [remove_waiting(position), remove_words(position, words, room_token(pdu.room_id))]
+
+    def became_state(self, pdu: Pdu) -> list[Statement]:  # noqa: ARG002  (an EventIndex)
+        """What to write when an event becomes current state without being new in the timeline: it cannot be shown."""
+        return []

@@ -65,7 +65,11 @@ class RoomFacts:
         return {room_id: self._remembered.recall(room_id) or read.get(room_id, UNKNOWN) for room_id in room_ids}
 
     def _hear(self, _position: int, news: RoomEvents) -> None:
-        if any(key[0] in TYPES for key, _ in news.state) or any(pdu.redacts is not None for pdu in news.pdus):
+        if (
+            news.is_gap
+            or any(key[0] in TYPES for key, _ in news.state)
+            or any(pdu.redacts is not None for pdu in news.pdus)
+        ):
             self._remembered.forget(news.room_id)
 
 

@@ -138,7 +138,7 @@ class UserLists:
         return found
 
     def _hear(self, position: int, news: RoomEvents) -> None:
-        last = position + len(news.pdus) - 1
+        last = news.last(position)
         self._recent.add(last, (news.room_id, last))
 
     def _hear_forgotten(self, _position: int, news: RoomForgotten) -> None:

@@ -34,4 +34,4 @@ class ChangedRooms:
         return recent[0]
 
     def _hear(self, position: int, news: RoomEvents) -> None:
-        self._recent.add(position + len(news.pdus) - 1, news.room_id)
+        self._recent.add(news.last(position), news.room_id)

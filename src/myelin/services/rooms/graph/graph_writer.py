@@ -2,25 +2,98 @@
 
 from collections.abc import Collection, Sequence
 
-from myelin.matrix.events.pdu import Pdu, StateMap
+from myelin.db.committer import Committer, GuardFailed, Write
+from myelin.db.connection import Database, DatabaseError
+from myelin.db.sql import Statement
+from myelin.matrix.events.pdu import Pdu, StateKey, StateMap
 from myelin.matrix.room_versions import RoomVersion
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.graph.adoption import Adoption, Arrival
+from myelin.services.rooms.graph.backfilling import Backfilling
+from myelin.services.rooms.graph.branches import Branches, Open, write_alone
+from myelin.services.rooms.graph.ends import Ends
 from myelin.services.rooms.graph.incoming import Incoming
+from myelin.services.rooms.graph.linear import LinearWriting
+from myelin.services.rooms.graph.outliers import Outliers
+from myelin.services.rooms.graph.outside_memberships import OutsideMemberships
+from myelin.services.rooms.graph.redacting import Redacting
+from myelin.services.rooms.graph.room_graph import RoomGraph
+from myelin.services.rooms.graph.state_point import difference
 from myelin.services.rooms.room import Room
+from myelin.services.rooms.rows import EventIndex
+from myelin.services.rooms.writer import MAX_ATTEMPTS
+
+REPLACED_AT_ONCE = 5_000
+"""Entries of a state that are replaced in one write."""
 
 
 class GraphWriter:
     """Writes events of other servers, under the same guard as our own."""
 
+    def __init__(
+        self,
+        server_name: str,
+        rooms: Rooms,
+        graph: RoomGraph,
+        committer: Committer,
+        database: Database,
+        indexes: Sequence[EventIndex] = (),
+    ) -> None:
+        self._ours = f":{server_name}"
+        self._rooms = rooms
+        self._graph = graph
+        self._committer = committer
+        redacting = Redacting(database, indexes)
+        self._linear = LinearWriting(committer, redacting, indexes)
+        self._branches = Branches(rooms, graph, Ends(database, graph), committer, redacting, indexes)
+        self._outliers = Outliers(database, committer, graph.events)
+        self._adoption = Adoption(database, rooms, graph, committer, indexes)
+        self._outside = OutsideMemberships(database, rooms, committer)
+        self._backfilling = Backfilling(database, graph, redacting, indexes)
+
+    def is_live(self, room: Room) -> bool:
+        """Whether one of our users is in the room, so that its events reach this server."""
+        return any(user_id.endswith(self._ours) for user_id in room.joined)
+
     async def receive(self, room_id: str, incoming: Sequence[Incoming]) -> None:
         """Write events of the timeline, each after those that it hangs on; what is there already is passed over.
 
-        Raises NotFound where the room is not here.
+        Raises NotFound where the room is not here, TooMuchWork where a resolution takes more than anybody needs.
         """
-        raise NotImplementedError
+        todo = list(incoming)
+        failures = 0
+        while todo:
+            room, tip = await self._rooms.open(room_id)
+            here = await self._graph.places(room_id, [item.pdu.event_id for item in todo])
+            todo = [item for item in todo if item.pdu.event_id not in here]
+            if not todo:
+                return
+            try:
+                written = await self._linear.write(room, tip, todo)
+            except GuardFailed:
+                failures += 1
+                if failures >= MAX_ATTEMPTS:
+                    raise DatabaseError(
+                        f"the room {room_id} is written to faster than this process can follow"
+                    ) from None
+                written = 0
+            if not written:
+                # Not next on the tip; or another process is faster, and with the room to itself this one gets its turn.
+                written = await self._write_one(room, todo)
+            todo = todo[written:]
+
+    async def _write_one(self, room: Room, todo: Sequence[Incoming]) -> int:
+        """Write the first event."""
+        if todo[0].is_accepted:
+            await self._branches.write(room.room_id, todo[0])
+            return 1
+        await self._outliers.keep_unseen([(todo[0], await self._branches.point_before(room, todo[0]))])
+        return 1
 
     async def keep_outliers(self, version: RoomVersion, pdus: Sequence[Pdu], *, rejected: Collection[str] = ()) -> None:
         """Keep events that authorize others or are state, and have no place in the timeline. `rejected` are IDs."""
-        raise NotImplementedError
+        del version  # the events are parsed; the seam names it since others need it
+        await self._outliers.keep(pdus, rejected)
 
     async def adopt(
         self,
@@ -30,25 +103,56 @@ class GraphWriter:
         state: Sequence[Pdu],
         auth_chain: Sequence[Pdu],
         partial: bool = False,
+        beside: Sequence[Statement] = (),
     ) -> Room:
         """Take over a room that one of our users has joined through another server by `event`.
 
-        `state` is the state before it. The room is new here, or one that our users had left or were only invited to.
-        With `partial` memberships may be missing from the state until `replace_state` brings the whole.
+        `state` is the state before it. The room is new here, or one that our users had left or were only invited to;
+        where one of them is in it already, the event is taken in like any other. With `partial` memberships may be
+        missing from the state until `replace_state` brings the whole. `beside` is written in the same transaction.
         """
-        raise NotImplementedError
+        unique = {pdu.event_id: pdu for pdu in (*auth_chain, *state) if pdu.event_id != event.event_id}
+        await self._outliers.keep(list(unique.values()))
+        held = await self._rooms.find(event.room_id)
+        if held is not None and self.is_live(held):
+            before = None if partial else {pdu.key: pdu.event_id for pdu in state}
+            await self.receive(event.room_id, [Incoming(event, before)])
+            return await self._rooms.get(event.room_id)
+        return await self._adoption.adopt(Arrival(version, event, state, partial=partial), beside)
 
     async def put_outside_membership(self, version: RoomVersion, event: Pdu) -> None:
         """Write a membership of one of our users in a room that this server is not in: an invite, a knock, a leave.
 
         A room that is not known becomes a shell: it has no ends, and no state but such memberships.
         """
-        raise NotImplementedError
+        await self._outside.put(version, event)
 
-    async def backfill(self, room_id: str, pdus: Sequence[Pdu], state_before: StateMap) -> None:
-        """Write events older than all that is here, each after those that it hangs on; `state_before` is before all."""
-        raise NotImplementedError
+    async def backfill(self, room_id: str, pdus: Sequence[Pdu], state_before: StateMap) -> int:
+        """Write events older than all that is here, each after those that it hangs on; how many were new.
 
-    async def replace_state(self, room_id: str, state: StateMap) -> None:
-        """The room's state is this, from a new position on; it is partial no more. The events must be here."""
-        raise NotImplementedError
+        `state_before` is the state before the first; its events are here.
+        """
+        return await self._backfilling.write(await self._rooms.get(room_id), pdus, state_before)
+
+    async def replace_state(self, room_id: str, state: StateMap, *, beside: Sequence[Statement] = ()) -> None:
+        """The room's state is this, from new positions on; its events are here. `beside` is written with the last."""
+        while not await self._replace_some(room_id, state, beside):
+            pass
+
+    async def _replace_some(self, room_id: str, state: StateMap, beside: Sequence[Statement]) -> bool:
+        """Replace as much as one write takes; whether that was all."""
+        done = False
+
+        async def make(open_room: Open) -> Write | None:
+            nonlocal done
+            room, tip = await open_room()
+            entries = difference(room.state, state)
+            some: dict[StateKey, str | None] = dict(list(entries.items())[:REPLACED_AT_ONCE])
+            done = len(some) == len(entries)
+            if not some and not beside:
+                return None
+            change = await self._branches.change_of(room, some)
+            return self._branches.state_write(room, tip, change, beside if done else ())
+
+        await write_alone(self._rooms, self._committer, room_id, make)
+        return done

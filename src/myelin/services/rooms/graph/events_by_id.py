@@ -1,0 +1,80 @@
+"""Events that authorize others, the most recently used ones in memory: what resolutions and auth checks ask for."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+
+from myelin.db.connection import Database
+from myelin.matrix.errors import MyelinError
+from myelin.matrix.events.pdu import Pdu
+from myelin.matrix.room_versions import RoomVersion
+from myelin.services.rooms.rows import to_pdu
+from myelin.store.events import EventStore
+
+MAX_HELD = 5_000
+"""Events in memory, about 20 MB."""
+MAX_ASKED = 20_000
+"""Events looked at for one resolution or one auth chain. The largest rooms of the network need a few thousand."""
+AT_ONCE = 1_000
+
+
+class TooMuchWork(MyelinError):
+    """It would take more events than anybody needs in good faith."""
+
+
+class EventsById:
+    """State events by ID."""
+
+    def __init__(self, database: Database) -> None:
+        self._events = EventStore(database)
+        self._held: OrderedDict[str, Pdu] = OrderedDict()
+
+    async def get(self, event_ids: Iterable[str], version: RoomVersion) -> dict[str, Pdu]:
+        """Those of the events that are here, rejected ones marked as such."""
+        held = self._held
+        found: dict[str, Pdu] = {}
+        lacking: list[str] = []
+        for event_id in event_ids:
+            pdu = held.get(event_id)
+            if pdu is None:
+                lacking.append(event_id)
+            else:
+                held.move_to_end(event_id)
+                found[event_id] = pdu
+        for start in range(0, len(lacking), AT_ONCE):
+            for row in await self._events.events(lacking[start : start + AT_ONCE]):
+                found[row.event_id] = pdu = to_pdu(row, version)
+                if pdu.state_key is not None:
+                    self._hold(pdu)
+        return found
+
+    def forget(self, event_ids: Iterable[str]) -> None:
+        """The events changed: they were redacted, or judged anew."""
+        for event_id in event_ids:
+            self._held.pop(event_id, None)
+
+    def asking(self, version: RoomVersion, limit: int = MAX_ASKED) -> "Asked":
+        """A loader for one resolution, which gives up after so many events."""
+        return Asked(self, version, limit)
+
+    def _hold(self, pdu: Pdu) -> None:
+        self._held[pdu.event_id] = pdu
+        if len(self._held) > MAX_HELD:
+            self._held.popitem(last=False)
+
+
+class Asked:
+    """Counts what one resolution asks for."""
+
+    def __init__(self, events: EventsById, version: RoomVersion, limit: int) -> None:
+        self._events = events
+        self._version = version
+        self._limit = limit
+        self.count = 0
+
+    async def __call__(self, event_ids: Iterable[str]) -> Mapping[str, Pdu]:
+        """Those of the events that are here. Raises TooMuchWork."""
+        wanted = list(event_ids)
+        self.count += len(wanted)
+        if self.count > self._limit:
+            raise TooMuchWork(f"more than {self._limit} events would have to be looked at")
+        return await self._events.get(wanted, self._version)

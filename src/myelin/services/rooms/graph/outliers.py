@@ -1,0 +1,70 @@
+"""Events that are kept without a place in the timeline, and those that nobody is shown."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+
+import orjson
+
+from myelin.db.committer import Committer, Write
+from myelin.db.connection import Database
+from myelin.matrix.events.pdu import Pdu
+from myelin.services.rooms.graph.events_by_id import EventsById
+from myelin.services.rooms.graph.incoming import Incoming
+from myelin.services.rooms.graph.placing import row_statement
+from myelin.services.rooms.graph.state_point import StatePoint
+from myelin.store.events import OUTLIER, REJECTED, SOFT_FAILED
+from myelin.store.graph import put_outlier
+from myelin.store.log import LogStore
+
+AT_ONCE = 500
+"""Events written in one transaction; their positions are below all others, so that the log goes on meanwhile."""
+
+
+class Outliers:
+    """Keeps events."""
+
+    def __init__(self, database: Database, committer: Committer, events: EventsById) -> None:
+        self._database = database
+        self._committer = committer
+        self._events = events
+
+    async def keep(self, pdus: Sequence[Pdu], rejected: Collection[str] = ()) -> None:
+        """Keep events, those that are here already passed over; `rejected` are IDs."""
+        for start in range(0, len(pdus), AT_ONCE):
+            chunk = pdus[start : start + AT_ONCE]
+            async with self._database.transaction() as transaction:
+                lowest = await LogStore(transaction).take_backward_positions(len(chunk))
+                rows = [put_outlier(*_columns(p, lowest + i, p.event_id in rejected)) for i, p in enumerate(chunk)]
+                await transaction.execute_many(rows[0].sql, [row.args for row in rows])
+            self._events.forget(pdu.event_id for pdu in chunk)
+            await asyncio.sleep(0)
+
+    async def keep_unseen(self, items: Iterable[tuple[Incoming, StatePoint]]) -> None:
+        """Keep rejected and soft-failed events with the state before them, for who hangs on them."""
+        rows = [(item.pdu, _flags(item), point) for item, point in items]
+        await self._committer.commit(
+            Write(
+                lambda first: [row_statement(pdu, first + i, flags, at) for i, (pdu, flags, at) in enumerate(rows)],
+                positions=len(rows),
+            )
+        )
+        self._events.forget(pdu.event_id for pdu, _, _ in rows)
+
+
+def _flags(item: Incoming) -> int:
+    return (REJECTED if item.rejected else 0) | (SOFT_FAILED if item.soft_failed else 0)
+
+
+def _columns(pdu: Pdu, position: int, is_rejected: bool) -> tuple[int, str, str, str, str, str | None, int, int, bytes]:
+    flags = OUTLIER | REJECTED if is_rejected else OUTLIER
+    return (
+        position,
+        pdu.event_id,
+        pdu.room_id,
+        pdu.type,
+        pdu.sender,
+        pdu.state_key,
+        pdu.origin_server_ts,
+        flags,
+        orjson.dumps(pdu.raw),
+    )
