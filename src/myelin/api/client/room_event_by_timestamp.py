@@ -28,5 +28,5 @@ async def get_event_by_timestamp(
 ) -> dict[str, Any]:
     """Find the event closest to a moment."""
     view = await viewpoints.of(requester, room_id)
-    event = await by_time.closest(view, query.ts, is_back=query.dir == "b")
-    return {"event_id": event.pdu.event_id, "origin_server_ts": event.pdu.origin_server_ts}
+    moment = await by_time.closest(view, query.ts, is_back=query.dir == "b")
+    return {"event_id": moment.event_id, "origin_server_ts": moment.origin_server_ts}

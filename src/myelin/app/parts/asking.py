@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from myelin.api.server import content_repository, public_rooms, query, space_hierarchy
+from myelin.api.server import content_repository, event_timestamps, public_rooms, query, space_hierarchy
 from myelin.api.server.media_parts import MediaParts
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
@@ -12,8 +12,10 @@ from myelin.services.directory.ports import RemoteDirectories, RemoteListings
 from myelin.services.federation.asking.policy_servers import PolicyServers
 from myelin.services.federation.asking.remote_directory import FederatedDirectory
 from myelin.services.federation.asking.remote_media import FederatedMedia
+from myelin.services.federation.asking.remote_moments import FederatedMoments
 from myelin.services.federation.asking.remote_profiles import FederatedProfiles
 from myelin.services.federation.asking.remote_spaces import FederatedSpaces
+from myelin.services.federation.asking.shared_moments import SharedMoments
 from myelin.services.federation.asking.shared_spaces import SharedSpaces
 from myelin.services.federation.peers.peers import Peers
 from myelin.services.federation.receiving.ports import PolicyChecks
@@ -22,10 +24,18 @@ from myelin.services.media.files import ContentFiles
 from myelin.services.media.ports import RemoteMediaSources
 from myelin.services.media.thumbnails import Thumbnails
 from myelin.services.rooms.cache import Rooms
-from myelin.services.rooms.ports import EventPolicies, RemoteSpaceSources
+from myelin.services.rooms.events_by_time import EventsByTime
+from myelin.services.rooms.ports import EventPolicies, RemoteMomentSources, RemoteSpaceSources
 from myelin.services.rooms.summary import Summaries
+from myelin.services.rooms.visibility import Visibility
 
-ENDPOINTS = (content_repository.endpoints, public_rooms.endpoints, query.endpoints, space_hierarchy.endpoints)
+ENDPOINTS = (
+    content_repository.endpoints,
+    event_timestamps.endpoints,
+    public_rooms.endpoints,
+    query.endpoints,
+    space_hierarchy.endpoints,
+)
 
 
 def make_asking(ground: Ground, services: Mapping[type, Any]) -> Part:
@@ -40,8 +50,14 @@ def make_asking(ground: Ground, services: Mapping[type, Any]) -> Part:
     policies = PolicyServers(peers)
     services[EventPolicies].append(policies)
     services[PolicyChecks].append(policies)
+    services[RemoteMomentSources].append(FederatedMoments(ground.server_name, peers))
     parts = MediaParts(services[Downloads], services[Thumbnails], services[ContentFiles], ground.randomness)
+    rooms = services[Rooms]
     return Part(
-        services={MediaParts: parts, SharedSpaces: SharedSpaces(services[Rooms], services[Summaries])},
+        services={
+            MediaParts: parts,
+            SharedSpaces: SharedSpaces(rooms, services[Summaries]),
+            SharedMoments: SharedMoments(rooms, services[Visibility], services[EventsByTime]),
+        },
         endpoints=ENDPOINTS,
     )

@@ -25,6 +25,7 @@ from myelin.services.rooms.initial_sync import RoomInitialSync
 from myelin.services.rooms.lone_events import LoneEvents
 from myelin.services.rooms.messages import Messages
 from myelin.services.rooms.pagination import Pagination
+from myelin.services.rooms.ports import RemoteMomentSources
 from myelin.services.rooms.presentation import Presentation
 from myelin.services.rooms.related_events import RelatedEvents
 from myelin.services.rooms.selection import Selection
@@ -64,6 +65,7 @@ def make_reading(ground: Ground, services: Mapping[type, Any]) -> Part:
     state = StateReading(database, client_events, presentation)
     context = EventContext(client_events, pagination, presentation, state)
     viewpoints = Viewpoints(services[Rooms], visibility)
+    moments = RemoteMomentSources()
     made = (
         client_events,
         visibility,
@@ -77,7 +79,8 @@ def make_reading(ground: Ground, services: Mapping[type, Any]) -> Part:
         Messages(pagination, presentation, state),
         RelatedEvents(database, client_events, context, selection),
         Threads(database, client_events, ignored_users),
-        EventsByTime(database, client_events),
+        EventsByTime(database, client_events, moments),
+        moments,
         RoomInitialSync(
             pagination,
             presentation,

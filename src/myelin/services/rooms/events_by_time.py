@@ -3,7 +3,9 @@
 from myelin.db.connection import Database
 from myelin.matrix.errors import NotFound
 from myelin.services.rooms.client_events import ClientEvents
-from myelin.services.rooms.timeline import TimelineEvent
+from myelin.services.rooms.ports import Moment, RemoteMomentSources
+from myelin.services.rooms.room import CREATE, Room
+from myelin.services.rooms.timeline import BEGINNING, TimelineEvent
 from myelin.services.rooms.viewpoint import Viewpoint
 from myelin.store.events import EventStore
 
@@ -16,12 +18,45 @@ MAX_STRETCHES = 20
 class EventsByTime:
     """Finds events by `origin_server_ts`."""
 
-    def __init__(self, database: Database, client_events: ClientEvents) -> None:
+    def __init__(self, database: Database, client_events: ClientEvents, remote: RemoteMomentSources) -> None:
         self._events = EventStore(database)
         self._client_events = client_events
+        self._remote = remote
 
-    async def closest(self, view: Viewpoint, ts: int, *, is_back: bool) -> TimelineEvent:
-        """The closest event at a time, in milliseconds, or after it, with `is_back` before it. Raises NotFound."""
+    async def closest(self, view: Viewpoint, ts: int, *, is_back: bool) -> Moment:
+        """The closest event at a time, in milliseconds, or after it, with `is_back` before it. Raises NotFound.
+
+        Where what is here does not reach back so far, other servers are asked too.
+        """
+        try:
+            found = await self.closest_here(view, ts, is_back=is_back)
+        except NotFound:
+            if (moment := await self._from_afar(view, ts, is_back=is_back)) is None:
+                raise
+            return moment
+        here = Moment(found.pdu.event_id, found.pdu.origin_server_ts)
+        if is_back or not await self._is_oldest(view.room, found):
+            return here
+        there = await self._from_afar(view, ts, is_back=is_back)
+        is_closer = there is not None and there.origin_server_ts < here.origin_server_ts
+        return there if there is not None and is_closer else here
+
+    async def _from_afar(self, view: Viewpoint, ts: int, *, is_back: bool) -> Moment | None:
+        """What others know, for who may read all of the room's history."""
+        if not view.sight.sees_all:
+            return None
+        for source in self._remote:
+            return await source.closest(view.room, ts, is_back=is_back)
+        return None
+
+    async def _is_oldest(self, room: Room, event: TimelineEvent) -> bool:
+        """Whether there is more before an event that is not here."""
+        if event.pdu.type == CREATE[0]:
+            return False
+        return not await self._events.newest_ids(room.room_id, BEGINNING - 1, event.position, 1)
+
+    async def closest_here(self, view: Viewpoint, ts: int, *, is_back: bool) -> TimelineEvent:
+        """Like `closest`, of what is here."""
         room, sight = view.room, view.sight
         find = self._events.last_before_ts if is_back else self._events.first_after_ts
         found: list[TimelineEvent] = []

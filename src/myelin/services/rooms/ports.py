@@ -1,7 +1,7 @@
 """What rooms need of other parts: names for memberships, and the way to other servers."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from myelin.matrix.events.pdu import Pdu
 from myelin.services.rooms.hierarchy_room import RemoteSpace
@@ -100,3 +100,22 @@ class EventPolicies(list[EventPolicy]):
     def of(self, room: Room) -> EventPolicy | None:
         """The one that has a say in a room."""
         return next((policy for policy in self if policy.applies_to(room)), None)
+
+
+class Moment(NamedTuple):
+    """An event and its time, in milliseconds."""
+
+    event_id: str
+    origin_server_ts: int
+
+
+class RemoteMoments(Protocol):
+    """Asks other servers which event was sent at a time."""
+
+    async def closest(self, room: Room, ts: int, *, is_back: bool) -> Moment | None:
+        """The closest event at a time or after it, with `is_back` before it; None where nobody knows one."""
+        ...
+
+
+class RemoteMomentSources(list[RemoteMoments]):
+    """The part that speaks to other servers adds itself; the first that is there is asked."""
