@@ -162,11 +162,23 @@ class DestinationStore(Store):
 
     @query(
         "SELECT room_id, state_key, from_pos, to_pos FROM state WHERE room_id IN :room_ids"
-        " AND type = 'm.room.member' AND membership = 'join' AND from_pos <= :last AND to_pos > :first",
+        " AND type = 'm.room.member' AND membership = 'join' AND from_pos <= :last AND to_pos >= :first",
         slow=True,
     )
     async def joins_during(self, room_ids: list[str], first: int, last: int) -> list[JoinInterval]:
-        """Who was in some rooms at any time between two positions."""
+        """Who was in some rooms at any time between two positions, or left at the first."""
+
+    @query(
+        sqlite="SELECT room_id, state_key, from_pos, to_pos FROM state WHERE room_id = :room_id"
+        " AND type = 'm.room.member' AND membership = 'join' AND from_pos <= :last AND to_pos >= :first"
+        " AND substr(state_key, instr(state_key, ':') + 1) = :server_name",
+        postgres="SELECT room_id, state_key, from_pos, to_pos FROM state WHERE room_id = :room_id"
+        " AND type = 'm.room.member' AND membership = 'join' AND from_pos <= :last AND to_pos >= :first"
+        " AND substr(state_key, strpos(state_key, ':') + 1) = :server_name",
+        slow=True,
+    )
+    async def joins_of_server(self, room_id: str, server_name: str, first: int, last: int) -> list[JoinInterval]:
+        """The same for the users of one server in one room."""
 
     @query(
         sqlite="SELECT DISTINCT substr(theirs.state_key, instr(theirs.state_key, ':') + 1) FROM state AS mine"
@@ -205,8 +217,9 @@ HOLD_SENDING = ClaimSql(
     "HOLD_SENDING",
     single="UPDATE sending_cursors SET expires_ts = :expires_ts WHERE name = :name AND holder = :holder"
     " RETURNING expires_ts, name, holder",
-    bulk="UPDATE sending_cursors SET expires_ts = n.expires_ts FROM (SELECT unnest(:expires_ts::bigint[]) AS expires_ts,"
-    " unnest(:name::text[]) AS name, unnest(:holder::text[]) AS holder) AS n"
+    bulk="UPDATE sending_cursors SET expires_ts = n.expires_ts FROM"
+    " (SELECT unnest(:expires_ts::bigint[]) AS expires_ts, unnest(:name::text[]) AS name,"
+    " unnest(:holder::text[]) AS holder) AS n"
     " WHERE sending_cursors.name = n.name AND sending_cursors.holder = n.holder"
     " RETURNING sending_cursors.expires_ts, sending_cursors.name, sending_cursors.holder",
     key=3,
@@ -226,7 +239,7 @@ def move_cursor(name: str, holder: str, position: int) -> Statement:
     " ELSE excluded.position END, transaction_id = excluded.transaction_id, contents = excluded.contents"
 )
 def begin_transaction(server_name: str, position: int, transaction_id: str, contents: str) -> Statement:
-    """A transaction is about to be sent, and it is this one until it is taken; the server has events up to a position."""
+    """A transaction is about to be sent, and is this one until it is taken; up to a position the server has events."""
 
 
 @statement(
