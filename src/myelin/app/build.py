@@ -19,9 +19,10 @@ from myelin.db.connection import Database, DatabaseError
 from myelin.db.migrate import migrate
 from myelin.db.open import open_database
 from myelin.http.endpoint import Auth, Endpoint
-from myelin.http.kernel import Authenticator, Kernel
+from myelin.http.kernel import Authenticator, Kernel, ServerAuthenticator
 from myelin.http.rate_limits import RateLimiter
 from myelin.matrix.signing import SigningKey
+from myelin.services.appservices.authenticator import AppserviceAuthenticator
 from myelin.services.log_reader import LogReader
 from myelin.store.log import LogStore
 from myelin.telemetry.ambient import Clock, Randomness, SystemClock, SystemRandomness
@@ -58,15 +59,19 @@ async def build(config: Config, *, clock: Clock | None = None, randomness: Rando
     for part in parts:
         services.update(part.services)
         endpoints.extend(e for table in part.endpoints for e in table)
+    for prepare in [prepare for part in parts for prepare in part.prepare]:
+        await prepare()
     kernel = Kernel(
         endpoints,
         services,
         authenticators={Auth.USER: services[Authenticator]},
+        servers=services.get(ServerAuthenticator),
         limiter=ground.limiter,
         observer=RequestRecorder(config.logging, ground.figures, ground.clock),
         max_body=config.limits.max_json_size,
         body_timeout_s=config.limits.body_timeout_ms / 1000,
         trusted_proxies=tuple(ip_network(proxy) for proxy in config.server.trusted_proxies),
+        is_unlimited=services[AppserviceAuthenticator].is_unlimited,
     )
     return App(
         ground=ground,

@@ -43,8 +43,15 @@ def checked(entry: Entry) -> Entry:
     entry, field = _find(_with_secret_read(entry))
     value = _convert(entry, field, entry.value)
     if is_marked(field.metas, "path") and value:
-        value = str((entry.folder / value).absolute())
+        value = _absolute(entry, value)
     return entry._replace(value=value)
+
+
+def _absolute(entry: Entry, value: Any) -> Any:
+    """A path, or each of a list of paths."""
+    if isinstance(value, str):
+        return str((entry.folder / value).absolute())
+    return tuple(_absolute(entry, path) for path in value)
 
 
 def _with_secret_read(entry: Entry) -> Entry:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from myelin.config.sections.accounts import Passwords, Registration, Sessions
+from myelin.config.sections.appservices import Appservices
 from myelin.config.sections.calls import Rtc, Voip
 from myelin.config.sections.federation import Federation
 from myelin.config.sections.messaging import Presence, Push, Rooms, UserDirectory
@@ -32,6 +33,7 @@ class Config(Section, frozen=True, kw_only=True):
     presence: Presence = Presence()
     user_directory: UserDirectory = UserDirectory()
     push: Push = Push()
+    appservices: Appservices = Appservices()
     sync: Sync = Sync()
     voip: Voip = Voip()
     rtc: Rtc = Rtc()

@@ -1,6 +1,6 @@
 """From a raw request to an answer: route, authenticate, limit, call, encode; and every error as a client may see it."""
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -60,7 +60,10 @@ class _Target(msgspec.Struct, frozen=True):
 
 
 class Kernel:
-    """Answers requests by the table of endpoints."""
+    """Answers requests by the table of endpoints.
+
+    `is_unlimited` tells of a request without a requester that no rate limit by address holds for it.
+    """
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class Kernel:
         max_body: int,
         body_timeout_s: float | None = None,
         trusted_proxies: tuple[Network, ...] = (),
+        is_unlimited: Callable[[Request], bool] = lambda _: False,
     ) -> None:
         self._authenticators = authenticators
         self._servers = servers
@@ -82,6 +86,7 @@ class Kernel:
         self._max_body = max_body
         self._body_timeout_s = body_timeout_s
         self._trusted_proxies = trusted_proxies
+        self._is_unlimited = is_unlimited
         self._router: Router[_Target] = Router()
         for endpoint in endpoints:
             target = _Target(endpoint, bind(endpoint, services))
@@ -142,10 +147,11 @@ class Kernel:
 
     def _limit(self, bucket: str, request: Request, caller: Caller) -> None:
         if caller is None:
-            self._limiter.take(bucket, request.client_address)
+            if not self._is_unlimited(request):
+                self._limiter.take(bucket, request.client_address)
         elif isinstance(caller, str):
             self._limiter.take(bucket, caller)
-        elif caller.appservice_id is None:
+        elif caller.is_limited:
             self._limiter.take(bucket, caller.user_id)
 
     async def _caller(self, endpoint: Endpoint, request: Request) -> Caller:

@@ -15,3 +15,5 @@ class Requester(msgspec.Struct, frozen=True):
     is_locked: bool = False
     is_suspended: bool = False
     appservice_id: str | None = None
+    is_limited: bool = True
+    """Whether rate limits hold."""

@@ -31,7 +31,9 @@ async def deactivate_account(
     request: Request, requester: Requester, uia: InteractiveAuth, accounts: AccountService, body: dict[str, Any]
 ) -> Deactivated:
     """End the user's account for good."""
-    operation = Operation("POST", "/account/deactivate", request.client_address, requester.user_id)
-    wanted = read(DeactivateBody, (await uia.confirm(operation, body)).body)
+    if requester.appservice_id is None:
+        operation = Operation("POST", "/account/deactivate", request.client_address, requester.user_id)
+        body = dict((await uia.confirm(operation, body)).body)
+    wanted = read(DeactivateBody, body)
     await accounts.deactivate(requester.user_id, erase=wanted.erase)
     return Deactivated()

@@ -19,4 +19,4 @@ class RoomId(msgspec.Struct, frozen=True):
 @endpoints.endpoint("POST /_matrix/client/v3/createRoom", limit="room_creation", unless_suspended=True)
 async def create_room(requester: Requester, creation: RoomCreation, body: NewRoom) -> RoomId:
     """Make a room."""
-    return RoomId(await creation.create(requester.user_id, body))
+    return RoomId(await creation.create(requester.user_id, body, requester))

@@ -1,5 +1,6 @@
 """Joining rooms (spec: joining.yaml)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -43,7 +44,7 @@ def via(request: Request) -> tuple[str, ...]:
 async def join_room_by_id(requester: Requester, joining: Joining, room_id: str, body: JoinBody) -> RoomId:
     """Join a room by its ID."""
     check_no_third_party_invite(body.third_party_signed)
-    entry = Entry(user_id=requester.user_id, is_guest=requester.is_guest, reason=body.reason)
+    entry = _entry(requester, body)
     await joining.join(entry, room_id)
     return RoomId(room_id)
 
@@ -67,6 +68,16 @@ async def join_room(
     """Join a room by its ID or an alias."""
     check_no_third_party_invite(body.third_party_signed)
     found = await addresses.resolve(room_id_or_alias, via(request))
-    entry = Entry(user_id=requester.user_id, is_guest=requester.is_guest, reason=body.reason, via=found.servers)
+    entry = _entry(requester, body, found.servers)
     await joining.join(entry, found.room_id)
     return RoomId(found.room_id)
+
+
+def _entry(requester: Requester, body: JoinBody, servers: Sequence[str] = ()) -> Entry:
+    return Entry(
+        user_id=requester.user_id,
+        is_guest=requester.is_guest,
+        reason=body.reason,
+        via=servers,
+        is_limited=requester.is_limited,
+    )

@@ -5,9 +5,11 @@ from typing import Any
 import msgspec
 
 from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.request import Request
 from myelin.matrix.errors import MatrixError
 from myelin.services.accounts.login import LoginService
 from myelin.services.accounts.sessions import NewDevice, SignedIn
+from myelin.services.appservices.accounts import LOGIN_TYPE, AppserviceAccounts
 
 endpoints = Endpoints(group="login", auth=Auth.NONE)
 
@@ -58,7 +60,9 @@ class LoginFlows(msgspec.Struct, frozen=True):
     flows: tuple[LoginFlow, ...]
 
 
-FLOWS = LoginFlows((LoginFlow("m.login.password"), LoginFlow("m.login.token", get_login_token=True)))
+FLOWS = LoginFlows(
+    (LoginFlow("m.login.password"), LoginFlow("m.login.token", get_login_token=True), LoginFlow(LOGIN_TYPE))
+)
 
 
 @endpoints.endpoint("GET /_matrix/client/v3/login", limit="general")
@@ -68,12 +72,17 @@ async def get_login_flows() -> LoginFlows:
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/login", limit="login_address")
-async def login(login_service: LoginService, body: LoginBody) -> LoggedIn:
+async def login(
+    request: Request, login_service: LoginService, appservices: AppserviceAccounts, body: LoginBody
+) -> LoggedIn:
     """Sign in."""
     if body.type == "m.login.password":
         return _logged_in(await login_service.with_password(body.names(), body.password, body.device()))
     if body.type == "m.login.token":
         return _logged_in(await login_service.with_token(body.token, body.device()))
+    if body.type == LOGIN_TYPE:
+        by = appservices.of_request(request)
+        return _logged_in(await appservices.sign_in(by, body.names(), body.device()))
     raise MatrixError("This type of login is not supported", errcode="M_UNKNOWN")
 
 

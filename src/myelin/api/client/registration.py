@@ -16,6 +16,7 @@ from myelin.services.accounts.registration import RegistrationService
 from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
 from myelin.services.accounts.sessions import NewDevice, SignedIn
 from myelin.services.accounts.uia import InteractiveAuth, Operation
+from myelin.services.appservices.accounts import LOGIN_TYPE, AppserviceAccounts
 
 endpoints = Endpoints(group="login", auth=Auth.NONE)
 
@@ -73,11 +74,14 @@ async def register(
     registration: RegistrationService,
     uia: InteractiveAuth,
     upgrades: GuestUpgrade,
+    appservices: AppserviceAccounts,
     query: RegisterQuery,
     body: dict[str, Any],
 ) -> Registered:
     """Make an account, or a guest account."""
     address = request.client_address
+    if body.get("type") == LOGIN_TYPE:
+        return await _register_for_appservice(request, appservices, read(RegisterBody, body))
     if query.kind == "guest":
         device = NewDevice(display_name=read(RegisterBody, body).initial_device_display_name)
         return _registered(await registration.register_guest(device, address=address))
@@ -104,6 +108,14 @@ async def check_username_availability(registration: RegistrationService, query: 
     registration.check_open()
     await registration.check_available(query.username)
     return Available()
+
+
+async def _register_for_appservice(
+    request: Request, appservices: AppserviceAccounts, wanted: RegisterBody
+) -> Registered:
+    by = appservices.of_request(request)
+    user_id, made = await appservices.register(by, wanted.username, wanted.device())
+    return _registered(made) if made is not None else Registered(user_id, _server(user_id))
 
 
 async def _upgrade_guest(

@@ -118,6 +118,7 @@ def _add_sign_in(ground: Ground, made: dict[type, Any]) -> None:
     sessions = SessionService(config.sessions, database, ground.committer, authenticator, clock, randomness)
     credentials = Credentials(database, passwords, ground.limiter, ground.server_name)
     tokens = RegistrationTokens(database, clock, randomness)
+    made[Credentials] = credentials
     made[Authenticator] = authenticator
     made[SessionService] = sessions
     made[RegistrationTokens] = tokens
@@ -155,7 +156,7 @@ def _stages(credentials: Credentials, tokens: RegistrationTokens) -> dict[str, S
 def _add_accounts(ground: Ground, made: dict[type, Any]) -> None:
     """What belongs to somebody."""
     config, database, committer, clock = ground.config, ground.database, ground.committer, ground.clock
-    devices = DeviceService(database, committer, made[LastSeen], made[DeviceRemovals], made[DeviceRenames])
+    devices = DeviceService(database, committer, made[LastSeen], made[DeviceRemovals], made[DeviceRenames], clock)
     made[DeviceService] = devices
     made[GuestUpgrade] = GuestUpgrade(database, committer, made[SessionService], made[PasswordService])
     made[AccountService] = AccountService(

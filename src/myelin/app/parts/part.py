@@ -13,6 +13,8 @@ class Part:
 
     services: Mapping[type, Any] = field(default_factory=dict)
     endpoints: Sequence[Endpoints] = ()
+    prepare: Sequence[Callable[[], Awaitable[None]]] = ()
+    """Each is awaited before the server listens."""
     loops: Sequence[Callable[[], Awaitable[None]]] = ()
     """Each is started as a task and cancelled when the server stops."""
     close: Sequence[Callable[[], Awaitable[None]]] = ()

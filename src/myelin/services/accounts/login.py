@@ -61,6 +61,13 @@ class LoginService:
             raise Forbidden("The login token is not valid, was used, or has expired")
         return await self._begin(user, device)
 
+    async def vouched_for(self, user_id: str, device: NewDevice) -> SignedIn:
+        """Sign in a user whom an application service answers for. Raises Forbidden or UserDeactivated."""
+        user = await self._users.user(user_id)
+        if user is None:
+            raise Forbidden("There is no such user")
+        return await self._begin(user, device)
+
     async def new_token(self, user_id: str) -> tuple[str, int]:
         """A token to sign the user in on another device, and its lifetime in milliseconds."""
         token = new_secret(self._randomness)

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 
-from myelin.bus.news import SessionsEnded
+from myelin.bus.news import DeviceListChanged, SessionsEnded
 from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
 from myelin.db.sql import Statement
 from myelin.matrix.errors import NotFound
+from myelin.matrix.identifiers import check_device_id
 from myelin.services.accounts.last_seen import LastSeen
 from myelin.services.accounts.sessions import check_device_name
 from myelin.services.devices.ports import DeviceRemovals, DeviceRenames
-from myelin.store.devices import Device, DeviceStore, delete_device, put_device_name
+from myelin.store.device_lists import put_device_list_change
+from myelin.store.devices import Device, DeviceStore, add_device, delete_device, put_device_name
 from myelin.store.login_tokens import delete_login_tokens
 from myelin.store.sessions import end_sessions_of_device, end_sessions_of_user
 from myelin.store.signals import put_sessions_ended
+from myelin.telemetry.ambient import Clock
 
 
 class DeviceService:
@@ -26,12 +29,14 @@ class DeviceService:
         last_seen: LastSeen,
         removals: DeviceRemovals,
         renames: DeviceRenames,
+        clock: Clock,
     ) -> None:
         self._store = DeviceStore(database)
         self._committer = committer
         self._last_seen = last_seen
         self._removals = removals
         self._renames = renames
+        self._clock = clock
 
     async def devices(self, user_id: str) -> Sequence[Device]:
         """All of a user's devices, the oldest first."""
@@ -43,6 +48,23 @@ class DeviceService:
         if found is None:
             raise NotFound("There is no such device")
         return self._fresh(user_id, found)
+
+    async def create(self, user_id: str, device_id: str, display_name: str | None) -> bool:
+        """Make a device without a session; False where it is there already. Raises InvalidIdentifier, InvalidParam."""
+        check_device_id(device_id)
+        name = None if display_name is None else check_device_name(display_name)
+        if await self._store.device(user_id, device_id) is not None:
+            return False
+        await self._committer.commit(
+            Write(
+                lambda position: [
+                    add_device(user_id, device_id, name, self._clock.now_ms()),
+                    put_device_list_change(user_id, "", position),
+                ],
+                news=[DeviceListChanged(user_id)],
+            )
+        )
+        return True
 
     async def rename(self, user_id: str, device_id: str, display_name: str | None) -> None:
         """Give a device another name; None leaves it. Raises NotFound or InvalidParam."""

@@ -4,7 +4,7 @@ from myelin.config.sections.messaging import Rooms as RoomsConfig
 from myelin.db.connection import Database
 from myelin.matrix.errors import Forbidden, InvalidParam, NotFound, RoomInUse
 from myelin.matrix.identifiers import is_room_alias, server_name_of
-from myelin.services.directory.ports import RemoteDirectories, Resolved
+from myelin.services.directory.ports import RemoteDirectories, ReservedAliasNamespaces, Resolved
 from myelin.store.directory import DirectoryStore
 from myelin.telemetry.ambient import Clock
 
@@ -13,12 +13,19 @@ class Aliases:
     """Looks aliases up, and takes new ones within the limits."""
 
     def __init__(
-        self, server_name: str, config: RoomsConfig, database: Database, remote: RemoteDirectories, clock: Clock
+        self,
+        server_name: str,
+        config: RoomsConfig,
+        database: Database,
+        remote: RemoteDirectories,
+        reserved: ReservedAliasNamespaces,
+        clock: Clock,
     ) -> None:
         self._server_name = server_name
         self._config = config
         self._store = DirectoryStore(database)
         self._remote = remote
+        self._reserved = reserved
         self._clock = clock
 
     async def resolve(self, room_alias: str) -> Resolved:
@@ -30,28 +37,50 @@ class Aliases:
                 return await remote.resolve(room_alias)
             raise NotFound("The alias belongs to a server that cannot be reached")
         found = await self._store.alias(room_alias)
+        if found is None and await self._was_made(room_alias):
+            found = await self._store.alias(room_alias)
         if found is None:
             raise NotFound(f"There is no room alias {room_alias}")
         return Resolved(found.room_id, ())
 
-    async def check_new(self, user_id: str, room_alias: str) -> str:
-        """The alias, if the user may take it. Raises InvalidParam, Forbidden or RoomInUse."""
+    async def _was_made(self, room_alias: str) -> bool:
+        """Whether an application service made the alias now that somebody asks for it."""
+        for namespaces in self._reserved:
+            if await namespaces.ask(room_alias):
+                return True
+        return False
+
+    async def check_new(self, user_id: str, room_alias: str, appservice_id: str | None = None) -> str:
+        """The alias, if the user, or the application service that acts as them, may take it.
+
+        Raises InvalidParam, Exclusive, Forbidden or RoomInUse.
+        """
         localpart = room_alias[1:].partition(":")[0]
         if not is_room_alias(room_alias) or not self.is_ours(room_alias) or any(c.isspace() for c in localpart):
             raise InvalidParam(f"An alias is #name:{self._server_name}, without spaces or colons in the name")
+        self.check_reserved(room_alias, appservice_id)
         if await self._store.alias(room_alias) is not None:
             raise RoomInUse(f"The alias {room_alias} is taken")
-        if await self._store.count_of_creator(user_id) >= self._config.max_aliases_per_user:
+        if appservice_id is None and await self._store.count_of_creator(user_id) >= self._config.max_aliases_per_user:
             raise Forbidden(f"One user may make {self._config.max_aliases_per_user} aliases")
         return room_alias
 
-    async def add(self, user_id: str, room_alias: str, room_id: str) -> None:
-        """Point a new alias to a room. Raises InvalidParam, Forbidden or RoomInUse."""
-        await self.check_new(user_id, room_alias)
+    async def add(self, user_id: str, room_alias: str, room_id: str, appservice_id: str | None = None) -> None:
+        """Point a new alias to a room. Raises InvalidParam, Exclusive, Forbidden or RoomInUse."""
+        await self.check_new(user_id, room_alias, appservice_id)
         if await self._store.count_of_room(room_id) >= self._config.max_aliases_per_room:
             raise Forbidden(f"A room may have {self._config.max_aliases_per_room} aliases of this server")
         if not await self._store.add(room_alias, room_id, user_id, self._clock.now_ms()):
             raise RoomInUse(f"The alias {room_alias} is taken")
+
+    def check_reserved(self, room_alias: str, appservice_id: str | None) -> None:
+        """Raises Exclusive for an alias of an application service that is not the one who asks."""
+        for namespaces in self._reserved:
+            namespaces.check(room_alias, appservice_id)
+
+    def is_controlled(self, room_alias: str, appservice_id: str | None) -> bool:
+        """Whether an application service is in full control of an alias."""
+        return appservice_id is not None and any(n.controls(room_alias, appservice_id) for n in self._reserved)
 
     async def creator(self, room_alias: str) -> str | None:
         """Who made one of our aliases; None if nobody did."""

@@ -50,24 +50,40 @@ class RoomAliases:
         room = await self._rooms.find(found.room_id)
         return Resolved(found.room_id, servers_in(room, self._server_name) if room else (self._server_name,))
 
+    async def resolve_own(self, room_alias: str) -> Resolved:
+        """Like `resolve`, for an alias of this server. Raises InvalidParam for any other."""
+        if not is_room_alias(room_alias) or not self._aliases.is_ours(room_alias):
+            raise InvalidParam("This is no alias of this server")
+        return await self.resolve(room_alias)
+
     async def create(self, requester: Requester, room_alias: str, room_id: str) -> None:
-        """Point a new alias to a room the user is in. Raises InvalidParam, NotFound, Forbidden, or M_UNKNOWN (409)."""
+        """Point a new alias to a room the user is in.
+
+        Raises InvalidParam, NotFound, Forbidden, Exclusive, or M_UNKNOWN (409).
+        """
         room = await self._rooms.get(room_id)
         if room.membership(requester.user_id) != "join" and not requester.is_admin:
             raise Forbidden("Join the room before you give it an alias")
         try:
-            await self._aliases.add(requester.user_id, room_alias, room_id)
+            await self._aliases.add(requester.user_id, room_alias, room_id, requester.appservice_id)
         except RoomInUse as error:
             raise MatrixError(error.message, errcode="M_UNKNOWN", status=409) from error
 
     async def delete(self, requester: Requester, room_alias: str) -> None:
-        """Remove an alias of this server. Raises InvalidParam, NotFound or Forbidden."""
+        """Remove an alias of this server. Raises InvalidParam, NotFound, Exclusive or Forbidden."""
         if not is_room_alias(room_alias) or not self._aliases.is_ours(room_alias):
             raise InvalidParam("This is no alias of this server")
         room_id = (await self._aliases.resolve(room_alias)).room_id
         room = await self._rooms.find(room_id)
         creator = await self._aliases.creator(room_alias)
-        if not (requester.is_admin or creator == requester.user_id or self._may_curate(room, requester.user_id)):
+        if not requester.is_admin:
+            self._aliases.check_reserved(room_alias, requester.appservice_id)
+        if not (
+            requester.is_admin
+            or creator == requester.user_id
+            or self._aliases.is_controlled(room_alias, requester.appservice_id)
+            or self._may_curate(room, requester.user_id)
+        ):
             raise Forbidden("Only who made an alias, or may set the room's canonical alias, may remove it")
         await self._aliases.delete(room_alias, room_id)
         if room is not None:

@@ -4,6 +4,7 @@ from myelin.bus.news import RoomPublished
 from myelin.config.sections.messaging import Rooms as RoomsConfig
 from myelin.db.committer import AlreadyDone
 from myelin.http.rate_limits import RateLimiter
+from myelin.http.requester import Requester
 from myelin.matrix.errors import (
     Forbidden,
     InvalidParam,
@@ -55,17 +56,18 @@ class RoomCreation:
         self._clock = clock
         self._randomness = randomness
 
-    async def create(self, creator: str, wanted: NewRoom) -> str:
-        """Make a room; its ID.
+    async def create(self, creator: str, wanted: NewRoom, by: Requester | None = None) -> str:
+        """Make a room; its ID. `by` is who asks for it, where an application service may act as the creator.
 
-        Raises UnsupportedRoomVersion, RoomInUse, InvalidRoomState, InvalidParam, BadJson, Forbidden, LimitExceeded,
-        M_INVITE_BLOCKED.
+        Raises UnsupportedRoomVersion, RoomInUse, Exclusive, InvalidRoomState, InvalidParam, BadJson, Forbidden,
+        LimitExceeded, M_INVITE_BLOCKED.
         """
         version = supported_version(wanted.room_version or self._config.default_version)
-        local, remote = await self._invited(wanted)
+        local, remote = await self._invited(wanted, is_limited=by is None or by.is_limited)
         alias = None
         if wanted.room_alias_name is not None:
-            alias = await self._aliases.check_new(creator, f"#{wanted.room_alias_name}:{self._server_name}")
+            name = f"#{wanted.room_alias_name}:{self._server_name}"
+            alias = await self._aliases.check_new(creator, name, by.appservice_id if by is not None else None)
         names = await self._names.local_names([creator, *local])
         founding = Founding(
             creator, wanted, version, names, alias=alias, invited=local, encrypted=self._is_encrypted(wanted)
@@ -92,7 +94,7 @@ class RoomCreation:
             news=(RoomPublished(room_id),) if is_public else (),
         )
 
-    async def _invited(self, wanted: NewRoom) -> tuple[list[str], list[str]]:
+    async def _invited(self, wanted: NewRoom, *, is_limited: bool) -> tuple[list[str], list[str]]:
         """Whom to invite, of this server and of others."""
         if wanted.invite_3pid:
             raise MatrixError(
@@ -113,7 +115,8 @@ class RoomCreation:
         if local:
             await self._permission.check(local)
             for user_id in local:
-                self._limiter.take("invites_per_user", user_id)
+                if is_limited:
+                    self._limiter.take("invites_per_user", user_id)
         return local, remote
 
     async def _invite_remotely(self, creator: str, room_id: str, users: list[str], wanted: NewRoom) -> None:

@@ -1,0 +1,78 @@
+"""Which application services news concern (spec: application service API, "Registration")."""
+
+from myelin.bus.feed import Feed
+from myelin.bus.news import RoomEvents
+from myelin.bus.remembered import Remembered
+from myelin.db.connection import Database
+from myelin.matrix.events.pdu import Pdu
+from myelin.services.appservices.registry import NONE, Appservices, Ids
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.room import MEMBER
+from myelin.store.appservices import AppserviceStore
+from myelin.store.state import StateStore
+
+MAX_REMEMBERED_ROOMS = 50_000
+
+
+class Interest:
+    """Decides by rooms and users; what it knows of a room holds until somebody joins or leaves."""
+
+    def __init__(self, registry: Appservices, rooms: Rooms, database: Database, feed: Feed) -> None:
+        self._registry = registry
+        self._rooms = rooms
+        self._store = AppserviceStore(database)
+        self._state = StateStore(database)
+        self._by_members: Remembered[str, Ids] = Remembered(MAX_REMEMBERED_ROOMS)
+        registry.changed.append(self._forget_all)
+        feed.subscribe(RoomEvents, self._hear)
+
+    async def in_event(self, room_id: str, pdu: Pdu) -> Ids:
+        """Those that are sent an event."""
+        found = await self.in_room(room_id) | self._registry.of_user(pdu.sender)
+        if pdu.type == MEMBER and pdu.state_key is not None:
+            found |= self._registry.of_user(pdu.state_key)
+        return found
+
+    async def in_room(self, room_id: str) -> Ids:
+        """Those that are sent all events of a room: by one of their users, the room's ID, or an alias."""
+        found = await self.with_members(room_id)
+        found |= {r.appservice_id for r in self._registry.all if r.rooms and r.has_room(room_id)}
+        others = [r for r in self._registry.all if r.aliases and r.appservice_id not in found]
+        if others:
+            aliases = await self._store.aliases(room_id)
+            found |= {r.appservice_id for r in others if any(r.has_alias(alias) for alias in aliases)}
+        return found
+
+    async def with_members(self, room_id: str) -> Ids:
+        """Those with a user in a room."""
+        return self._by_members.recall(room_id) or await self._by_members.get(room_id, self._load)
+
+    async def around(self, user_id: str) -> Ids:
+        """Those that a user belongs to, or shares a room with."""
+        found = self._registry.of_user(user_id)
+        for membership in await self._state.memberships_of(user_id):
+            if len(found) == len(self._registry.all):
+                break
+            if membership.membership == "join":
+                found |= await self.with_members(membership.room_id)
+        return found
+
+    async def members(self, room_id: str) -> set[str]:
+        """Everybody who is in a room."""
+        room = self._rooms.peek(room_id)
+        return set(room.joined) if room is not None else set(await self._store.joined(room_id))
+
+    async def _load(self, room_id: str) -> Ids:
+        found = NONE
+        for user_id in await self.members(room_id):
+            found |= self._registry.of_user(user_id)
+        return found
+
+    def _hear(self, _position: int, news: RoomEvents) -> None:
+        for (event_type, _), _ in news.state:
+            if event_type == MEMBER:
+                self._by_members.forget(news.room_id)
+                return
+
+    def _forget_all(self) -> None:
+        self._by_members = Remembered(MAX_REMEMBERED_ROOMS)
