@@ -65,8 +65,7 @@ def add_key(server_name: str, key_id: str, public_key: str, valid_until_ts: int,
 @statement(
     "INSERT INTO server_key_answers (server_name, answer, fetched_ts, valid_until_ts) "
     "VALUES (:server_name, :answer, :fetched_ts, :valid_until_ts) ON CONFLICT (server_name) DO UPDATE SET "
-    "answer = excluded.answer, fetched_ts = excluded.fetched_ts, valid_until_ts = excluded.valid_until_ts "
-    "WHERE server_key_answers.valid_until_ts <= excluded.valid_until_ts"
+    "answer = excluded.answer, fetched_ts = excluded.fetched_ts, valid_until_ts = excluded.valid_until_ts"
 )
 def put_answer(server_name: str, answer: str, fetched_ts: int, valid_until_ts: int) -> Statement:
-    """What a server says of its keys, unless what is known holds longer."""
+    """What a server says of its keys now."""

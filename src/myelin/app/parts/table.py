@@ -10,6 +10,7 @@ from myelin.app.parts.calls import make_calls
 from myelin.app.parts.delayed_events import make_delayed_events
 from myelin.app.parts.directory import make_directory
 from myelin.app.parts.e2ee import make_e2ee
+from myelin.app.parts.federation_peers import make_federation_peers
 from myelin.app.parts.initial_sync import make_initial_sync
 from myelin.app.parts.log import make_log
 from myelin.app.parts.media import make_media
@@ -22,6 +23,7 @@ from myelin.app.parts.rooms import make_rooms
 from myelin.app.parts.rooms_api import make_room_moves, make_rooms_api
 from myelin.app.parts.search import make_search, make_search_index
 from myelin.app.parts.sliding_sync import make_sliding_sync
+from myelin.app.parts.sticky_events import make_sticky_events
 from myelin.app.parts.sync import make_sync
 from myelin.app.parts.threads import make_threads
 from myelin.app.parts.user_data import make_user_data
@@ -30,6 +32,7 @@ MakePart = Callable[[Ground, Mapping[type, Any]], Part]
 
 PARTS: tuple[MakePart, ...] = (
     make_log,
+    make_federation_peers,
     make_accounts,
     make_directory,
     make_search_index,
@@ -43,6 +46,7 @@ PARTS: tuple[MakePart, ...] = (
     make_reading,
     make_search,
     make_threads,
+    make_sticky_events,
     make_sync,
     make_calls,
     make_rendezvous,
