@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from myelin.db.query import Store, query
+from myelin.db.query import Store, query, statement
+from myelin.db.sql import Statement
 
 
 class PartialRoom(NamedTuple):
@@ -20,15 +21,6 @@ _COLUMNS = "room_id, join_event_id, servers, created_ts, failures"
 
 class PartialRoomStore(Store):
     """What is to be done for rooms, also after a restart."""
-
-    @query(
-        "INSERT INTO partial_rooms (room_id, join_event_id, servers, created_ts) "
-        "VALUES (:room_id, :join_event_id, :servers, :now) ON CONFLICT (room_id) DO UPDATE SET "
-        "join_event_id = excluded.join_event_id, servers = excluded.servers, created_ts = excluded.created_ts, "
-        "taken_ts = 0, failures = 0"
-    )
-    async def add(self, room_id: str, join_event_id: str, servers: str, now: int) -> None:
-        """A room is being joined."""
 
     @query(
         "UPDATE partial_rooms SET taken_ts = :now WHERE room_id IN (SELECT room_id FROM partial_rooms "
@@ -53,3 +45,18 @@ class PartialRoomStore(Store):
     @query("SELECT room_id FROM partial_rooms")
     async def room_ids(self) -> list[str]:
         """All of them."""
+
+
+@statement(
+    "INSERT INTO partial_rooms (room_id, join_event_id, servers, created_ts) "
+    "VALUES (:room_id, :join_event_id, :servers, :created_ts) ON CONFLICT (room_id) DO UPDATE SET "
+    "join_event_id = excluded.join_event_id, servers = excluded.servers, created_ts = excluded.created_ts, "
+    "taken_ts = 0, failures = 0"
+)
+def put_partial_room(room_id: str, join_event_id: str, servers: str, created_ts: int) -> Statement:
+    """A room was joined without its members."""
+
+
+@statement("DELETE FROM partial_rooms WHERE room_id = :room_id AND join_event_id = :join_event_id")
+def end_partial_room(room_id: str, join_event_id: str) -> Statement:
+    """The room is whole."""

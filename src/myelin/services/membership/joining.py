@@ -50,7 +50,7 @@ class Joining:
         replaced: ReplacedRooms,
         limiter: RateLimiter,
     ) -> None:
-        self._suffix = f":{server_name}"
+        self._server_name = server_name
         self._rooms = rooms
         self._writer = writer
         self._names = names
@@ -96,7 +96,7 @@ class Joining:
 
     def is_here(self, room: Room) -> bool:
         """Whether this server can write to the room: one of its users is in it, or nobody at all any more."""
-        return is_resident(room, self._suffix) or not (room.joined or is_shell(room))
+        return is_resident(room, self._server_name) or not (room.joined or is_shell(room))
 
     async def _authorise(self, room: Room, user_id: str, content: dict[str, Any]) -> None:
         """Name who lets the user in, where the join rule asks for that; refuse in words where it is clear."""
@@ -124,7 +124,7 @@ class Joining:
         self, room: Room, entry: Entry, content: Mapping[str, Any], error: CannotAuthorise | CannotGrant
     ) -> None:
         """Nobody of this server can let the user in; another server of the room perhaps can."""
-        if self._remote.first() is None or all(user_id.endswith(self._suffix) for user_id in room.joined):
+        if self._remote.first() is None or set(room.servers) <= {self._server_name}:
             raise Forbidden(error.message) from error
         await self._join_remotely(entry, room.room_id, content)
 

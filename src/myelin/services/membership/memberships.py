@@ -31,7 +31,7 @@ class Memberships:
         committer: Committer,
         remote: RemoteRoomSources,
     ) -> None:
-        self._suffix = f":{server_name}"
+        self._server_name = server_name
         self._state = StateStore(database)
         self._rooms = rooms
         self._writer = writer
@@ -97,7 +97,7 @@ class Memberships:
 
     def _can_write(self, room: Room) -> bool:
         """Whether the room's events are written here, not only memberships of our users in it."""
-        return is_resident(room, self._suffix) or not (room.joined or is_shell(room))
+        return is_resident(room, self._server_name) or not (room.joined or is_shell(room))
 
     async def _of_sender(self, sender: str, room_id: str, user_id: str) -> Room:
         if not is_user_id(user_id):

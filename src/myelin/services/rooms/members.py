@@ -34,12 +34,12 @@ def is_shell(room: Room) -> bool:
     return CREATE not in room.state
 
 
-def is_resident(room: Room, suffix: str) -> bool:
-    """Whether this server takes part in the room: one of its users, whose IDs end with `suffix`, is joined.
+def is_resident(room: Room, server_name: str) -> bool:
+    """Whether a server takes part in the room: one of its users is joined.
 
-    What is here of any other room is from when one was.
+    Where this server does not, what is here of the room is from when it did.
     """
-    return not is_shell(room) and any(user_id.endswith(suffix) for user_id in room.joined)
+    return server_name in room.servers and not is_shell(room)
 
 
 def power_levels(room: Room) -> PowerLevels:

@@ -6,14 +6,18 @@ from typing import Any
 import orjson
 
 from myelin.db.connection import Database
+from myelin.matrix.errors import MatrixError
 from myelin.matrix.events.pdu import Pdu, StateMap
 from myelin.services.federation.handshakes.resident_servers import servers_by_size
+from myelin.services.rooms.graph.events_by_id import TooMuchWork
 from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.members import content_of
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.store.events import EventStore
 from myelin.store.members import MemberStore
 
+MAX_CHAIN = 500_000
+"""Events of the state and of its auth chain."""
 AT_ONCE = 1_000
 """Events that are read together."""
 HEROES = 5
@@ -34,7 +38,7 @@ class JoinAnswers:
         """What the server of who joined by `join` needs to take part in the room, as `send_join` answers it."""
         before = dict(await self._graph.state_before(room, join.event_id))
         state = await self._without_members(room, before) if omit_members else before
-        chain = await self._graph.auth_chain([*state.values(), join.event_id], room.version)
+        chain = await self._auth_chain([*state.values(), join.event_id], room)
         given = set(state.values()) if omit_members else ()
         answer: dict[str, Any] = {
             "origin": self._server_name,
@@ -47,6 +51,12 @@ class JoinAnswers:
         if omit_members:
             answer["servers_in_room"] = servers_by_size(room)
         return answer
+
+    async def _auth_chain(self, event_ids: Iterable[str], room: Room) -> Iterable[str]:
+        try:
+            return await self._graph.auth_chain(event_ids, room.version, limit=MAX_CHAIN)
+        except TooMuchWork as error:
+            raise MatrixError("The room is too large to be given to anybody", status=503) from error
 
     async def _without_members(self, room: Room, state: StateMap) -> StateMap:
         """The state without members, but for those who make up the name of a room that has none."""

@@ -99,10 +99,16 @@ class Joining:
     async def _take_over(self, server: str, pdu: Pdu, version: RoomVersion, answer: Mapping[str, Any]) -> None:
         is_partial = answer.get("members_omitted") is True
         received = await self._received.read(answer, version, pdu, partial=is_partial)
-        if is_partial:
-            await self._partial.begin(pdu, server, answer.get("servers_in_room"))
+        refused = [event for event in received.auth_chain if event.rejected]
+        if refused:
+            await self._graph.keep_outliers(version, refused, rejected=[event.event_id for event in refused])
         await self._graph.adopt(
-            version, event=pdu, state=received.state, auth_chain=received.auth_chain, partial=is_partial
+            version,
+            event=pdu,
+            state=received.state,
+            auth_chain=[event for event in received.auth_chain if not event.rejected],
+            partial=is_partial,
+            beside=self._partial.begun(pdu, server, answer.get("servers_in_room")) if is_partial else (),
         )
         if is_partial:
             self._partial.wake()

@@ -12,11 +12,12 @@ import orjson
 import structlog
 
 from myelin.db.connection import Database
+from myelin.db.sql import Statement
 from myelin.matrix.errors import MyelinError
 from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.identifiers import is_server_name
 from myelin.services.federation.handshakes.missing_members import MissingMembers
-from myelin.store.partial_rooms import PartialRoom, PartialRoomStore
+from myelin.store.partial_rooms import PartialRoom, PartialRoomStore, put_partial_room
 from myelin.telemetry.ambient import Clock
 
 AT_ONCE = 4
@@ -42,11 +43,11 @@ class PartialRooms:
         self._more = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def begin(self, join: Pdu, server: str, servers: Any) -> None:
-        """Note that a room is about to be taken over without its members."""
+    def begun(self, join: Pdu, server: str, servers: Any) -> list[Statement]:
+        """What is written with a room that is taken over without its members."""
         named = servers[:MAX_SERVERS] if isinstance(servers, list) else []
         known = list(dict.fromkeys([server, *(name for name in named if is_server_name(name))]))
-        await self._store.add(join.room_id, join.event_id, orjson.dumps(known).decode(), self._clock.now_ms())
+        return [put_partial_room(join.room_id, join.event_id, orjson.dumps(known).decode(), self._clock.now_ms())]
 
     def wake(self) -> None:
         """There is a room to be fetched."""

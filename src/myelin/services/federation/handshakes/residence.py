@@ -15,7 +15,6 @@ class Residence:
 
     def __init__(self, server_name: str, rooms: Rooms) -> None:
         self.server_name = server_name
-        self._suffix = f":{server_name}"
         self._rooms = rooms
 
     async def room(self, origin: str, room_id: str) -> Room:
@@ -29,7 +28,7 @@ class Residence:
 
     def is_in(self, room: Room) -> bool:
         """Whether one of our users is joined, so that the room's events come here."""
-        return is_resident(room, self._suffix)
+        return is_resident(room, self.server_name)
 
     def is_ours(self, user_id: str) -> bool:
         """Whether the user is one of this server."""

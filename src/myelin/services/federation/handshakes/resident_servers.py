@@ -1,6 +1,5 @@
 """Which servers may be in a room that is not here."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from myelin.matrix.auth_rules.domains import domain_of
@@ -45,4 +44,4 @@ class ResidentServers:
 
 def servers_by_size(room: Room) -> list[str]:
     """The servers whose users are joined, those with most of them first."""
-    return [server for server, _ in Counter(map(domain_of, room.joined)).most_common()]
+    return sorted(room.servers, key=lambda server: -room.servers[server])
