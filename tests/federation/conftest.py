@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from federation.authority import Authority
+from federation.gate import Gate
 from federation.member import Member
 from federation.resident import Resident
 from federation.servers import Homeserver, MyelinServer, SynapseServer
@@ -118,6 +119,25 @@ async def started(tmp_path: Path, authority: Authority) -> AsyncIterator[Callabl
             await made.start()
             stack.push_async_callback(_end, made)
             return made
+
+        yield start
+
+
+@pytest.fixture
+async def started_behind_gate(tmp_path: Path, authority: Authority) -> AsyncIterator[Callable[[str, str], object]]:
+    """Like `started`, each server with a gate that can be shut to keep others' requests from it."""
+    async with AsyncExitStack() as stack:
+
+        async def start(kind: str, name: str) -> tuple[Homeserver, Gate]:
+            gate = Gate()
+            kinds = {"myelin": MyelinServer, "synapse": SynapseServer}
+            made = kinds[kind](tmp_path / name, authority, door=gate.port)
+            gate.target = made.tls_port
+            await made.start()
+            stack.push_async_callback(_end, made)
+            await gate.open()
+            stack.push_async_callback(gate.shut)
+            return made, gate
 
         yield start
 

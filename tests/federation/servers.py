@@ -35,6 +35,7 @@ class Homeserver(ABC):
     url: str
     """The base URL for clients, without TLS."""
     tls_port: int
+    """Where it listens for servers; `door` is the port in its name where that is another one."""
 
     @abstractmethod
     async def start(self) -> None:
@@ -67,11 +68,17 @@ class MyelinServer(Homeserver):
     kind = "myelin"
 
     def __init__(
-        self, folder: Path, authority: Authority, *, host: str = "localhost", settings: Sequence[str] = ()
+        self,
+        folder: Path,
+        authority: Authority,
+        *,
+        host: str = "localhost",
+        settings: Sequence[str] = (),
+        door: int | None = None,
     ) -> None:
         identity = authority.identity()
         self.tls_port = free_port()
-        self.server_name = f"{host}:{self.tls_port}"
+        self.server_name = f"{host}:{door or self.tls_port}"
         folder.mkdir(parents=True, exist_ok=True)
         self.process = ServerProcess(
             folder / "data",
@@ -107,14 +114,14 @@ class SynapseServer(Homeserver):
 
     kind = "synapse"
 
-    def __init__(self, folder: Path, authority: Authority, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path, authority: Authority, *, host: str = "127.0.0.1", door: int | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._authority = authority
         self._process: subprocess.Popen[bytes] | None = None
         self.tls_port = free_port()
         self._port = free_port()
-        self.server_name = f"{host}:{self.tls_port}"
+        self.server_name = f"{host}:{door or self.tls_port}"
         self.url = f"http://127.0.0.1:{self._port}"
         (folder / "log.yaml").write_text(json.dumps(_logging()))
         (folder / "signing.key").write_text(f"ed25519 a_synapse {encode_base64(os.urandom(32))}\n")

@@ -26,10 +26,13 @@ def _node() -> Path:
 
 
 class JsSdkClients:
-    """Alice and bob on matrix-js-sdk, with Rust crypto; use as `async with JsSdkClients(url, suffix) as clients`."""
+    """Alice and bob on matrix-js-sdk, with Rust crypto; use as `async with JsSdkClients(url, suffix) as clients`.
 
-    def __init__(self, homeserver: str, suffix: str) -> None:
-        self._opening = {"homeserver": homeserver, "suffix": suffix}
+    Bob may be on a server of his own.
+    """
+
+    def __init__(self, homeserver: str, suffix: str, bobs_homeserver: str | None = None) -> None:
+        self._opening = {"homeserver": homeserver, "suffix": suffix, "bobsHomeserver": bobs_homeserver}
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> "JsSdkClients":

@@ -6,6 +6,7 @@ from typing import Any
 from myelin.app.ground import Ground
 from myelin.app.parts.accounts import make_accounts
 from myelin.app.parts.appservices import make_appservices
+from myelin.app.parts.asking import make_asking
 from myelin.app.parts.calls import make_calls
 from myelin.app.parts.delayed_events import make_delayed_events
 from myelin.app.parts.directory import make_directory
@@ -44,6 +45,7 @@ PARTS: tuple[MakePart, ...] = (
     make_user_data,
     make_room_moves,
     make_reading,
+    make_asking,
     make_search,
     make_threads,
     make_sticky_events,

@@ -6,8 +6,9 @@ import { check, checkEqual, expectError } from "../waiting.mjs";
 /** Two users register and their devices sync and publish their keys. */
 export async function registerBoth(scene) {
     for (const name of ["alice", "bob"]) {
-        const account = await register(scene.homeserver, `${name}-${scene.suffix}`, `${name}'s long passphrase`);
-        scene[name] = await start(await device(scene.homeserver, account));
+        const homeserver = (name === "bob" && scene.bobsHomeserver) || scene.homeserver;
+        const account = await register(homeserver, `${name}-${scene.suffix}`, `${name}'s long passphrase`);
+        scene[name] = await start(await device(homeserver, account));
     }
     await expectError("M_USER_IN_USE", register(scene.homeserver, `alice-${scene.suffix}`, "another passphrase"));
     const whoami = await scene.alice.whoami();

@@ -1,0 +1,39 @@
+"""Two matrix-js-sdk clients, each on a server of its own, hold an encrypted conversation."""
+
+import os
+
+import pytest
+
+from federation.conftest import Sides
+from peers.js_sdk import JsSdkClients
+
+pytestmark = [pytest.mark.peers, pytest.mark.slow]
+
+CONVERSATION = (
+    "registerBoth",
+    "profiles",
+    "crossSigning",
+    "secretStorageAndBackup",
+    "encryptedRoom",
+    "bothDecrypt",
+    "devicesSigned",
+    "verifyEachOther",
+    "edit",
+    "reaction",
+    "thread",
+    "receipts",
+    "typing",
+    "redaction",
+    "media",
+    "secondDevice",
+    "secondDeviceReadsNew",
+    "logout",
+    "logoutBoth",
+)
+
+
+async def test_clients_of_two_servers_decrypt_and_verify_each_other(sides: Sides) -> None:
+    host, guest = sides.host.server, sides.guest.server
+    async with JsSdkClients(host.url, str(os.getpid()), guest.url) as clients:
+        for name in CONVERSATION:
+            await clients.step(name)
