@@ -92,12 +92,11 @@ def make_handshakes(ground: Ground, services: Mapping[type, Any]) -> Part:
     received = ReceivedRooms(services[PduChecks])
     missing = MissingMembers(shared.rooms, services[GraphWriter], services[RoomGraph], received, services[Peers])
     partial = PartialRooms(missing, ground.database, ground.clock)
+    made = {Introduction: shared.introduction, PartialRooms: partial, **_answering(ground, services, shared)}
+    if not ground.config.federation.enabled:
+        return Part(services=made)
     services[RemoteRoomSources].append(_asking(ground, services, shared, received, partial))
-    return Part(
-        services={Introduction: shared.introduction, PartialRooms: partial, **_answering(ground, services, shared)},
-        endpoints=ENDPOINTS,
-        loops=(partial.run,),
-    )
+    return Part(services=made, endpoints=ENDPOINTS, loops=(partial.run,))
 
 
 def _asking(

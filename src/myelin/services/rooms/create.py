@@ -1,5 +1,9 @@
 """Creating rooms: all of a room's first events in one write."""
 
+import asyncio
+
+import structlog
+
 from myelin.bus.news import RoomPublished
 from myelin.config.sections.messaging import Rooms as RoomsConfig
 from myelin.db.committer import AlreadyDone
@@ -27,6 +31,10 @@ from myelin.store.signals import put_room_published
 from myelin.telemetry.ambient import Clock, Randomness
 
 ROOM_ID_LENGTH = 18
+INVITED_AT_ONCE = 10
+"""Users of other servers who are invited to a new room at the same time."""
+
+_log = structlog.get_logger("myelin.rooms")
 
 
 class RoomCreation:
@@ -120,12 +128,21 @@ class RoomCreation:
         return local, remote
 
     async def _invite_remotely(self, creator: str, room_id: str, users: list[str], wanted: NewRoom) -> None:
+        """Invite users of other servers. The room is there, so that it is no failure if one of them cannot be asked."""
         port = self._remote.first()
-        if port is None:
+        if port is None or not users:
             return
         content = {"membership": "invite", **({"is_direct": True} if wanted.is_direct else {})}
-        for user_id in users:
-            await port.invite(creator, user_id, room_id, content)
+        turn = asyncio.Semaphore(INVITED_AT_ONCE)
+
+        async def invite(user_id: str) -> None:
+            try:
+                async with turn:
+                    await port.invite(creator, user_id, room_id, content)
+            except MatrixError as error:
+                _log.info("an invite to a new room failed", room_id=room_id, errcode=error.errcode)
+
+        await asyncio.gather(*(invite(user_id) for user_id in users))
 
     def _is_encrypted(self, wanted: NewRoom) -> bool:
         by_default = self._config.encryption_by_default
