@@ -16,7 +16,7 @@ from myelin.app.exclusive import lock_data_directory
 from myelin.app.metrics import metrics_listener
 from myelin.config.config import Config
 from myelin.http.listener import Listener
-from myelin.http.tls import server_context
+from myelin.http.tls import ServerIdentity
 
 _log = structlog.get_logger("myelin.app")
 
@@ -68,15 +68,17 @@ class Running:
 
     async def __aenter__(self) -> "Running":
         server = self.app.ground.config.server
+        loops = list(self.app.loops)
         for address in server.listen:
             self._note("http", *await self._listener.listen(address))
         if server.listen_tls:
-            tls = server_context(Path(server.tls_certificate), Path(server.tls_private_key))
+            identity = ServerIdentity(Path(server.tls_certificate), Path(server.tls_private_key))
             for address in server.listen_tls:
-                self._note("https", *await self._listener.listen(address, tls))
+                self._note("https", *await self._listener.listen(address, identity.context))
+            loops.append(identity.run)
         if self._metrics is not None:
             await self._metrics.listen(self.app.ground.config.metrics.listen)
-        self._loops = [asyncio.get_running_loop().create_task(_loop(run)) for run in self.app.loops]
+        self._loops = [asyncio.get_running_loop().create_task(_loop(run)) for run in loops]
         return self
 
     def _note(self, scheme: str, host: str, port: int) -> None:

@@ -50,6 +50,8 @@ class Discovery:
         self._check_served()
         if not self._config.federation.enabled:
             raise NotFound("This server does not federate")
+        if self._config.federation.address:
+            return {"m.server": self._config.federation.address}
         address = urlsplit(self._config.public_url)
         port = address.port or (HTTP_PORT if address.scheme == "http" else HTTPS_PORT)
         host = f"[{address.hostname}]" if ":" in (address.hostname or "") else address.hostname
