@@ -133,9 +133,17 @@ class HttpsClient:
     `extra_ca` is a PEM file of authorities that are trusted beside the system's.
     """
 
-    def __init__(self, guard: AddressGuard, *, user_agent: str, limit_per_host: int, extra_ca: str = "") -> None:
+    def __init__(
+        self,
+        guard: AddressGuard,
+        *,
+        user_agent: str,
+        limit_per_host: int,
+        extra_ca: str = "",
+        resolver: GuardedResolver | None = None,
+    ) -> None:
         self._guard = guard
-        self._resolver = GuardedResolver(guard)
+        self._resolver = resolver or GuardedResolver(guard)
         self._user_agent = user_agent
         self._limit_per_host = limit_per_host
         self._extra_ca = extra_ca

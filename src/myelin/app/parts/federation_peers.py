@@ -42,7 +42,7 @@ def make_federation_peers(ground: Ground, services: Mapping[type, Any]) -> Part:
     discovery = Discovery(well_known, DnsSrvSource(), clock, ground.randomness)
     transport = Transport(client, discovery, clock)
     allowed = AllowedServers(config, ground.server_name)
-    backoffs = Backoffs(ground.database, clock, ground.randomness)
+    backoffs = Backoffs(config, ground.database, clock, ground.randomness)
     known = KnownKeys(ground.database)
     fetcher = KeyFetcher(KeySources(transport, clock), allowed, backoffs, known, config.notaries, clock)
     own = OwnKeys(ground.server_name, ground.signing_key, [old_key(one) for one in config.old_verify_keys], clock)

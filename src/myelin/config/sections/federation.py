@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from myelin.config.sections.section import FilePath, Section, about
+from myelin.config.sections.section import FilePath, Milliseconds, Section, about
 from myelin.config.sections.serving import SERVER_NAME
 
 ServerName = Annotated[
@@ -52,6 +52,14 @@ class Federation(Section, frozen=True, kw_only=True):
     extra_ca: Annotated[
         FilePath, about("A PEM file with certificate authorities that are trusted too. Empty: the system's only.")
     ] = ""
+    first_retry_ms: Annotated[
+        Milliseconds,
+        about("How long a server that failed is left alone, in milliseconds; twice as long each time.", ge=100),
+    ] = 10_000
+    max_retry_ms: Annotated[
+        Milliseconds,
+        about("The longest that a server is left alone, in milliseconds, unless it speaks to this one.", ge=100),
+    ] = 43_200_000
     notaries: Annotated[
         tuple[ServerName, ...],
         about(

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from myelin.config.sections.federation import Federation
 from myelin.db.connection import Database
 from myelin.services.federation.peers.errors import PeerUnreachable
 from myelin.store.peer_backoffs import PeerBackoffStore
 from myelin.telemetry.ambient import Clock, Randomness
 
-FIRST_BACKOFF_MS: Final = 10_000
-MAX_BACKOFF_MS: Final = 12 * 3_600_000
 SPREAD: Final = 0.2
 """A back-off is up to this part longer, so that not everything is tried at the same moment."""
 REFRESH_S: Final = 60
@@ -36,7 +35,9 @@ Awakened = Callable[[str], None]
 class Backoffs:
     """Knows of every server whether to ask it now; the answer takes no waiting."""
 
-    def __init__(self, database: Database, clock: Clock, randomness: Randomness) -> None:
+    def __init__(self, config: Federation, database: Database, clock: Clock, randomness: Randomness) -> None:
+        self._first_ms = config.first_retry_ms
+        self._max_ms = max(config.first_retry_ms, config.max_retry_ms)
         self._database = database
         self._clock = clock
         self._randomness = randomness
@@ -61,8 +62,8 @@ class Backoffs:
         now = self._clock.now_ms()
         if known.retry_at_ms > now or (not known.failures and len(self._known) >= MAX_KNOWN):
             return
-        wait = min(FIRST_BACKOFF_MS << min(known.failures, 32), MAX_BACKOFF_MS)
-        wait = max(int(wait * (1 + SPREAD * self._fraction())), min(at_least_ms, MAX_BACKOFF_MS))
+        wait = min(self._first_ms << min(known.failures, 32), self._max_ms)
+        wait = max(int(wait * (1 + SPREAD * self._fraction())), min(at_least_ms, self._max_ms))
         await self._note(server_name, Backoff(known.failures + 1, now + wait))
 
     async def succeeded(self, server_name: str) -> None:
