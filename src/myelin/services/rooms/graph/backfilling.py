@@ -4,7 +4,7 @@ The state before the oldest event is a set of intervals that hold from the start
 those that it shows to be newer, and lays its own before them: each batch costs only what changed in it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from myelin.db.connection import Database, Transaction
@@ -67,10 +67,11 @@ class Backfilling:
     async def _walk(self, room: Room, pdus: Sequence[Pdu], state_before: StateMap) -> list[Step]:
         """The state before and after each event; where it hangs on something else the state before all is taken."""
         after: dict[str, tuple[int, StateMap]] = {}
+        new = {pdu.event_id: pdu for pdu in pdus}
         now = state_before
         steps: list[Step] = []
         for place, pdu in enumerate(pdus, 1):
-            base, before = await self._before(room, pdu, after, state_before)
+            base, before = await self._before(room, pdu, after, state_before, new)
             delta = difference(after_at(after, base, state_before), before)
             state = before if pdu.state_key is None else {**before, pdu.key: pdu.event_id}
             after[pdu.event_id] = place, state
@@ -79,7 +80,12 @@ class Backfilling:
         return steps
 
     async def _before(
-        self, room: Room, pdu: Pdu, after: dict[str, tuple[int, StateMap]], start: StateMap
+        self,
+        room: Room,
+        pdu: Pdu,
+        after: dict[str, tuple[int, StateMap]],
+        start: StateMap,
+        new: Mapping[str, Pdu],
     ) -> tuple[int, StateMap]:
         """The place nearest to the state before an event, and that state."""
         found = [after[prev] for prev in dict.fromkeys(pdu.prev_events) if prev in after]
@@ -89,7 +95,7 @@ class Backfilling:
         states = [state for _, state in found]
         if len(states) == 1:
             return base, states[0]
-        return base, await answer_with(resolve(states, room.version), self._graph.events.asking(room.version))
+        return base, await answer_with(resolve(states, room.version), self._graph.events.asking(room.version, new))
 
     async def _write(
         self,

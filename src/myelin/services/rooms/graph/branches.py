@@ -107,7 +107,7 @@ class Branches:
             points.append(before if pdu.state_key is None else before.followed_by(pdu.key, pdu.event_id))
         if not points:
             return Change({}, {}, frozenset())
-        now = await self._graph.meet(room, points)
+        now = await self._graph.meet(room, points, {pdu.event_id: pdu})
         if is_current(room, now.base):
             entries = {key: e for key, e in now.delta.items() if room.state.get(key) != e}
         else:

@@ -15,6 +15,7 @@ MAX_HELD = 5_000
 MAX_ASKED = 20_000
 """Events looked at for one resolution or one auth chain. The largest rooms of the network need a few thousand."""
 AT_ONCE = 1_000
+NOTHING: Mapping[str, Pdu] = {}
 
 
 class TooMuchWork(MyelinError):
@@ -52,9 +53,9 @@ class EventsById:
         for event_id in event_ids:
             self._held.pop(event_id, None)
 
-    def asking(self, version: RoomVersion, limit: int = MAX_ASKED) -> "Asked":
-        """A loader for one resolution, which gives up after so many events."""
-        return Asked(self, version, limit)
+    def asking(self, version: RoomVersion, new: Mapping[str, Pdu] = NOTHING, limit: int = MAX_ASKED) -> "Asked":
+        """A loader for one resolution, which gives up after so many events; `new` are some that are not written yet."""
+        return Asked(self, version, new, limit)
 
     def _hold(self, pdu: Pdu) -> None:
         self._held[pdu.event_id] = pdu
@@ -65,8 +66,9 @@ class EventsById:
 class Asked:
     """Counts what one resolution asks for."""
 
-    def __init__(self, events: EventsById, version: RoomVersion, limit: int) -> None:
+    def __init__(self, events: EventsById, version: RoomVersion, new: Mapping[str, Pdu], limit: int) -> None:
         self._events = events
+        self._new = new
         self._version = version
         self._limit = limit
         self.count = 0
@@ -77,4 +79,7 @@ class Asked:
         self.count += len(wanted)
         if self.count > self._limit:
             raise TooMuchWork(f"more than {self._limit} events would have to be looked at")
-        return await self._events.get(wanted, self._version)
+        if not self._new:
+            return await self._events.get(wanted, self._version)
+        found = await self._events.get([e for e in wanted if e not in self._new], self._version)
+        return {**found, **{e: self._new[e] for e in wanted if e in self._new}}

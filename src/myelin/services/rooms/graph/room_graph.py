@@ -6,7 +6,7 @@ state after it the room's at its position.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from myelin.db.connection import Database
 from myelin.matrix.errors import NotFound
@@ -14,7 +14,7 @@ from myelin.matrix.events.asking import answer_with
 from myelin.matrix.events.pdu import Pdu, StateKey, StateMap
 from myelin.matrix.room_versions import RoomVersion
 from myelin.matrix.state_resolution import resolve
-from myelin.services.rooms.graph.events_by_id import MAX_ASKED, EventsById
+from myelin.services.rooms.graph.events_by_id import MAX_ASKED, NOTHING, EventsById
 from myelin.services.rooms.graph.state_point import StatePoint, changed, decode_delta, difference
 from myelin.services.rooms.room import Room
 from myelin.store.events import OUTLIER, REJECTED, EventPlace, EventStore
@@ -56,7 +56,7 @@ class RoomGraph:
 
         Raises TooMuchWork.
         """
-        load = self.events.asking(version, limit)
+        load = self.events.asking(version, limit=limit)
         chain: dict[str, Pdu] = {}
         wanted = {auth_id for pdu in (await load(event_ids)).values() for auth_id in pdu.auth_events}
         while wanted:
@@ -83,16 +83,16 @@ class RoomGraph:
             raise NotFound("The event hangs on some that are not here")
         return await self.meet(room, list(points.values()))
 
-    async def meet(self, room: Room, points: Sequence[StatePoint]) -> StatePoint:
-        """The state where branches meet. Raises TooMuchWork."""
+    async def meet(self, room: Room, points: Sequence[StatePoint], new: Mapping[str, Pdu] = NOTHING) -> StatePoint:
+        """The state where branches meet; `new` are events that are not written yet. Raises TooMuchWork."""
         distinct = {(_since(room, p), tuple(sorted(p.delta.items(), key=_key))): p for p in points}
         if len(distinct) == 1:
             return max(points, key=lambda p: p.base)
-        return await self._resolve(room, list(distinct.values()))
+        return await self._resolve(room, list(distinct.values()), new)
 
-    async def _resolve(self, room: Room, points: Sequence[StatePoint]) -> StatePoint:
+    async def _resolve(self, room: Room, points: Sequence[StatePoint], new: Mapping[str, Pdu]) -> StatePoint:
         states = [await self.whole(room, point) for point in points]
-        resolved = await answer_with(resolve(states, room.version), self.events.asking(room.version))
+        resolved = await answer_with(resolve(states, room.version), self.events.asking(room.version, new))
         base = max(point.base for point in points)
         return StatePoint(base, difference(await self._at(room, base), resolved), resolved)
 
