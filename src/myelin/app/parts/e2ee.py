@@ -20,6 +20,7 @@ from myelin.services.e2ee.key_claim import KeyClaims
 from myelin.services.e2ee.key_counts import KeyCounts
 from myelin.services.e2ee.key_query import KeyQueries
 from myelin.services.e2ee.key_upload import KeyUploads
+from myelin.services.e2ee.ports import RemoteDeviceSources, RemoteKeySources
 from myelin.services.e2ee.signatures import Signatures
 from myelin.services.e2ee.to_device import ToDevice
 from myelin.services.rooms.cache import Rooms
@@ -37,7 +38,8 @@ def make_e2ee(ground: Ground, services: Mapping[type, Any]) -> Part:
     removal = DeviceKeyRemoval(committer, device_lists)
     services[DeviceRemovals].append(removal)
     services[DeviceRenames].append(removal)
-    to_device_messages = ToDevice(name, database, committer, feed, ground.clock)
+    remote_keys, remote_devices = RemoteKeySources(), RemoteDeviceSources()
+    to_device_messages = ToDevice(name, database, committer, feed, ground.clock, remote_devices)
     dehydrated = DehydratedDevices(database, committer, services[DeviceService], to_device_messages, ground.clock)
     services[DeviceRemovals].append(dehydrated)
     services[Discovery].unstable_features["org.matrix.msc3814"] = True
@@ -46,11 +48,13 @@ def make_e2ee(ground: Ground, services: Mapping[type, Any]) -> Part:
         counts,
         backups,
         KeyUploads(database, committer, counts),
-        KeyQueries(name, database, None),
-        KeyClaims(name, database, committer, None),
+        remote_keys,
+        remote_devices,
+        KeyQueries(name, database, remote_keys),
+        KeyClaims(name, database, committer, remote_keys),
         KeyChanges(device_lists, rooms, rooms),
         CrossSigning(database, committer),
-        Signatures(database, committer),
+        Signatures(database, committer, remote_keys),
         BackupSessions(database, backups),
         to_device_messages,
         dehydrated,

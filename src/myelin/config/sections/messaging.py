@@ -35,6 +35,9 @@ class Presence(Section, frozen=True, kw_only=True):
     enabled: Annotated[bool, about("Tell users who share a room when one is online. It costs much in large rooms.")] = (
         True
     )
+    tell_other_servers: Annotated[
+        bool, about("Tell other servers when users are online with whom theirs share a room.")
+    ] = True
     offline_after_ms: Annotated[
         Milliseconds, about("How long after the last /sync a user is offline, in milliseconds.", ge=5000)
     ] = 30_000

@@ -1,5 +1,6 @@
 """Claim one-time keys, each given out once (spec: `POST /keys/claim`)."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,9 +10,9 @@ import orjson
 from myelin.bus.news import KeyCountsChanged
 from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
-from myelin.matrix.errors import BadJson, MatrixError, TooLarge
+from myelin.matrix.errors import BadJson, TooLarge
 from myelin.services.e2ee.limits import MAX_CLAIMED_DEVICES
-from myelin.services.e2ee.ports import RemoteKeys
+from myelin.services.e2ee.ports import RemoteKeySources
 from myelin.services.e2ee.remote import Failures, by_server
 from myelin.store.one_time_keys import ClaimedKey, OneTimeKeyStore, put_key_count_change
 
@@ -22,7 +23,7 @@ Wanted = Mapping[str, Mapping[str, str]]
 class KeyClaims:
     """Hands out keys of this server's users, and asks other servers for those of theirs."""
 
-    def __init__(self, server_name: str, database: Database, committer: Committer, remote: RemoteKeys | None) -> None:
+    def __init__(self, server_name: str, database: Database, committer: Committer, remote: RemoteKeySources) -> None:
         self._server_name = server_name
         self._store = OneTimeKeyStore(database)
         self._committer = committer
@@ -33,16 +34,24 @@ class KeyClaims:
         local, remote = by_server(_checked(wanted), self._server_name)
         keys: dict[str, Any] = await self.claim_local(local)
         failures = Failures()
-        for server_name, users in remote.items():
-            try:
-                if self._remote is None:
-                    failures.add_unreachable(server_name)
-                else:
-                    answer = await self._remote.claim(server_name, users, timeout_ms=timeout_ms)
-                    keys.update({u: k for u, k in answer.get("one_time_keys", {}).items() if u in users})
-            except MatrixError as error:
-                failures.add(server_name, error)
+        source = self._remote.first()
+        if source is None:
+            for server_name in remote:
+                failures.add_unreachable(server_name)
+        elif remote:
+            answers = await asyncio.gather(
+                *(source.claim(server_name, users, timeout_ms=timeout_ms) for server_name, users in remote.items())
+            )
+            for server_name, (given, failure) in zip(remote, answers, strict=True):
+                keys.update(given)
+                if failure is not None:
+                    failures.add(server_name, failure)
         return {"one_time_keys": keys, "failures": failures.by_server}
+
+    async def claim_for_server(self, wanted: Any) -> dict[str, Any]:
+        """A key for each device of our users that another server asks for. Raises BadJson or TooLarge."""
+        local, _ = by_server(_checked(wanted), self._server_name)
+        return await self.claim_local(local)
 
     async def claim_local(self, wanted: Wanted) -> dict[str, Any]:
         """User ID to device ID to key ID to key, for users of this server."""

@@ -1,5 +1,6 @@
 """Look up identity keys (spec: `POST /keys/query`, and who may see which signature: "Key and signature security")."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 import orjson
 
 from myelin.db.connection import Database
-from myelin.matrix.errors import BadJson, MatrixError, TooLarge
+from myelin.matrix.errors import BadJson, TooLarge
 from myelin.services.e2ee.limits import MAX_QUERIED_USERS
-from myelin.services.e2ee.ports import RemoteKeys
+from myelin.services.e2ee.ports import RemoteKeySources
 from myelin.services.e2ee.remote import Failures, by_server
 from myelin.store.cross_signing import CrossSigningStore, SignatureRow
 from myelin.store.device_keys import DeviceKeyStore
@@ -23,7 +24,7 @@ Signatures = Mapping[tuple[str, str], list[SignatureRow]]
 class KeyQueries:
     """Shows keys to who may see them."""
 
-    def __init__(self, server_name: str, database: Database, remote: RemoteKeys | None) -> None:
+    def __init__(self, server_name: str, database: Database, remote: RemoteKeySources) -> None:
         self._server_name = server_name
         self._device_keys = DeviceKeyStore(database)
         self._cross_signing = CrossSigningStore(database)
@@ -34,18 +35,45 @@ class KeyQueries:
         local, remote = by_server(_checked(wanted), self._server_name)
         answer = await self.query_local(reader, local)
         failures = Failures()
-        for server_name, users in remote.items():
-            if self._remote is None:
-                failures.add_unreachable(server_name)
-                continue
-            try:
-                given = await self._remote.query(server_name, users, timeout_ms=timeout_ms)
-            except MatrixError as error:
-                failures.add(server_name, error)
-            else:
-                for part in ("device_keys", "master_keys", "self_signing_keys"):
-                    answer[part].update({u: k for u, k in given.get(part, {}).items() if u in users})
+        if remote:
+            await self._add_remote(answer, failures, reader, remote, timeout_ms)
         return {"failures": failures.by_server, **answer}
+
+    async def query_for_server(self, wanted: Any) -> dict[str, Any]:
+        """Keys of users of this server, as another server may see them. Raises BadJson or TooLarge."""
+        local, _ = by_server(_checked(wanted), self._server_name)
+        answer = await self.query_local("", local)
+        del answer["user_signing_keys"]
+        return answer
+
+    async def _add_remote(
+        self,
+        answer: dict[str, dict[str, Any]],
+        failures: Failures,
+        reader: str,
+        remote: Mapping[str, Wanted],
+        timeout_ms: int,
+    ) -> None:
+        """Add keys of users of other servers, which are all asked at once."""
+        source = self._remote.first()
+        if source is None:
+            for server_name in remote:
+                failures.add_unreachable(server_name)
+            return
+        answers = await asyncio.gather(
+            *(source.query(server_name, users, timeout_ms=timeout_ms) for server_name, users in remote.items())
+        )
+        for server_name, (keys, failure) in zip(remote, answers, strict=True):
+            if failure is not None:
+                failures.add(server_name, failure)
+            for part in ("device_keys", "master_keys", "self_signing_keys"):
+                answer[part].update(keys.get(part, {}))
+        users = [user_id for asked in remote.values() for user_id in asked]
+        signatures = _grouped(await self._cross_signing.signatures(users, reader))
+        for (user_id, key), rows in signatures.items():
+            value = answer["master_keys"].get(user_id)
+            if value is not None and f"ed25519:{key}" in value["keys"]:
+                answer["master_keys"][user_id] = _with_signatures(value, rows)
 
     async def query_local(self, reader: str, wanted: Wanted) -> dict[str, dict[str, Any]]:
         """Keys of users of this server; `reader` may be a user of another one."""

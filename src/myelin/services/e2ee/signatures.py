@@ -17,6 +17,7 @@ from myelin.matrix.errors import BadJson, CoreError, InvalidParam, MatrixError, 
 from myelin.matrix.identifiers import is_user_id
 from myelin.matrix.signing import VerifyKey, verify_signed_json
 from myelin.services.e2ee.limits import MAX_QUERIED_USERS
+from myelin.services.e2ee.ports import RemoteKeySources
 from myelin.services.e2ee.published_keys import check_signatures
 from myelin.store.cross_signing import CrossSigningStore, SignatureRow, put_signature
 from myelin.store.device_keys import DeviceKeyStore
@@ -30,7 +31,7 @@ class _Known(NamedTuple):
 
     devices: Mapping[tuple[str, str], dict[str, Any]]
     """By user and device ID."""
-    cross_signing: Mapping[tuple[str, str], dict[str, Any]]
+    cross_signing: dict[tuple[str, str], dict[str, Any]]
     """By user and usage."""
 
     def public_key(self, user_id: str, usage: str) -> str | None:
@@ -41,7 +42,8 @@ class _Known(NamedTuple):
 class Signatures:
     """Checks and keeps signatures."""
 
-    def __init__(self, database: Database, committer: Committer) -> None:
+    def __init__(self, database: Database, committer: Committer, remote: RemoteKeySources) -> None:
+        self._remote = remote
         self._device_keys = DeviceKeyStore(database)
         self._cross_signing = CrossSigningStore(database)
         self._committer = committer
@@ -70,10 +72,15 @@ class Signatures:
 
     async def _load(self, users: Iterable[str]) -> _Known:
         names = list(users)
-        return _Known(
+        known = _Known(
             {(r.user_id, r.device_id): orjson.loads(r.json) for r in await self._device_keys.of_users(names)},
             {(r.user_id, r.usage): orjson.loads(r.json) for r in await self._cross_signing.keys(names)},
         )
+        source = self._remote.first()
+        if source is not None:
+            for user_id, key in (await source.known(names)).get("master_keys", {}).items():
+                known.cross_signing.setdefault((user_id, "master"), key)
+        return known
 
 
 def _check_shape(body: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ import orjson
 from myelin.bus.feed import Feed
 from myelin.bus.news import ToDeviceSent
 from myelin.bus.remembered import Remembered
+from myelin.db.claims import Claim
 from myelin.db.committer import AlreadyDone, Committer, Write
 from myelin.db.connection import Database
 from myelin.http.requester import Requester
@@ -19,6 +20,7 @@ from myelin.services.e2ee.limits import (
     MAX_TO_DEVICE_RECIPIENTS,
     MAX_TRANSACTION_ID_BYTES,
 )
+from myelin.services.e2ee.ports import OutgoingMessages, RemoteDeviceSources
 from myelin.services.e2ee.remote import by_server
 from myelin.store.device_keys import DeviceKeyStore
 from myelin.store.to_device import ToDeviceMessage, ToDeviceStore, add_to_device_message
@@ -30,13 +32,23 @@ ALL_DEVICES = "*"
 
 Recipient = tuple[str, str]
 """`(user_id, device_id)`."""
+_NOTHING = OutgoingMessages(lambda _: (), ())
 
 
 class ToDevice:
     """Takes messages and keeps them until their device has them."""
 
-    def __init__(self, server_name: str, database: Database, committer: Committer, feed: Feed, clock: Clock) -> None:
+    def __init__(
+        self,
+        server_name: str,
+        database: Database,
+        committer: Committer,
+        feed: Feed,
+        clock: Clock,
+        remote: RemoteDeviceSources | None = None,
+    ) -> None:
         self._server_name = server_name
+        self._remote = RemoteDeviceSources() if remote is None else remote
         self._store = ToDeviceStore(database)
         self._devices = DeviceKeyStore(database)
         self._committer = committer
@@ -51,14 +63,33 @@ class ToDevice:
         Raises BadJson, InvalidParam or TooLarge, with nothing sent.
         """
         _check_names(event_type, txn_id)
-        wanted, _ = by_server(_checked(messages), self._server_name)
+        wanted, remote = by_server(_checked(messages), self._server_name)
         sent = await self._addressed(wanted, requester.user_id, event_type)
+        source = self._remote.first() if remote else None
+        outgoing = _NOTHING if source is None else source.outgoing(requester.user_id, event_type, remote)
         scope = (requester.device_id or "", "sendToDevice", event_type, txn_id)
         claim = claim_transaction(requester.user_id, transaction_key(*scope), "", self._clock.now_ms())
+        await self._leave(sent, claim, outgoing)
+
+    async def receive(self, sender: str, event_type: str, messages: Any, claim: Claim) -> None:
+        """Leave messages of another server's user for devices, unless the claim says that they were before.
+
+        Raises BadJson, InvalidParam or TooLarge, with nothing kept.
+        """
+        _check_names(event_type, "")
+        wanted, _ = by_server(_checked(messages), self._server_name)
+        sent = await self._addressed(wanted, sender, event_type)
+        if sent:
+            await self._leave(sent, claim, _NOTHING)
+
+    async def _leave(self, sent: Mapping[Recipient, bytes], claim: Claim, outgoing: OutgoingMessages) -> None:
         write = Write(
-            lambda position: [add_to_device_message(u, d, position, data) for (u, d), data in sent.items()],
+            lambda position: [
+                *(add_to_device_message(u, d, position, data) for (u, d), data in sent.items()),
+                *outgoing.statements(position),
+            ],
             claims=[claim],
-            news=[ToDeviceSent(tuple(sent))] if sent else [],
+            news=[*([ToDeviceSent(tuple(sent))] if sent else []), *outgoing.news],
         )
         try:
             await self._committer.commit(write)

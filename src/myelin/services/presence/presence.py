@@ -11,13 +11,15 @@ from myelin.db.connection import Database
 from myelin.matrix.errors import BadJson, Forbidden, InvalidParam, MissingParam
 from myelin.matrix.limits import utf8_length
 from myelin.services.presence.ports import Acquaintances
-from myelin.services.presence.user_presence import UserPresence, as_state, is_state
+from myelin.services.presence.user_presence import State, UserPresence, as_state, is_state
 from myelin.store.presence_status import PresenceStatusStore
 from myelin.telemetry.ambient import Clock
 
 MAX_STATUS_BYTES = 2_048
 MAX_REMEMBERED_USERS = 100_000
 SWEEP_INTERVAL_S = 5.0
+REMOTE_OFFLINE_AFTER_S = 2_100.0
+"""Servers repeat every half an hour who is online."""
 OFFLINE = {"presence": "offline"}
 
 
@@ -99,6 +101,28 @@ class Presence:
         user = self._users.get(user_id)
         return None if user is None or user.serial == 0 else user.event(self._clock.monotonic())
 
+    def content(self, user_id: str) -> dict[str, Any] | None:
+        """What others see of a user, or None for who was not online since the start."""
+        user = self._users.get(user_id)
+        return None if user is None or user.serial == 0 else user.content(self._clock.monotonic())
+
+    def online_here(self) -> list[str]:
+        """Users of this server who are not offline."""
+        return [u.user_id for u in self._users.values() if u.heard_at is None and u.state != "offline"]
+
+    def told(
+        self, user_id: str, state: State, *, active_ago_ms: int, currently_active: bool, status_msg: str | None
+    ) -> None:
+        """Another server says how it is with one of its users."""
+        user = self._users.get(user_id)
+        if not self._enabled or (user is None and len(self._users) >= MAX_REMEMBERED_USERS):
+            return
+        if user is None:
+            user = self._users[user_id] = UserPresence(user_id, None)
+        now = self._clock.monotonic()
+        if user.told(state, active_ago_ms / 1000, currently_active, status_msg, now) or user.serial == 0:
+            self._tell(user)
+
     def is_online(self, user_id: str) -> bool:
         """Whether a user is online or busy."""
         user = self._users.get(user_id)
@@ -114,10 +138,15 @@ class Presence:
         """Who has not synced for too long is offline, who has done nothing for too long is unavailable."""
         now = self._clock.monotonic()
         for user in list(self._users.values()):
-            if user.state != "offline":
+            if user.state == "offline":
+                continue
+            if user.heard_at is not None:
+                is_changed = user.forget(now, REMOTE_OFFLINE_AFTER_S)
+            else:
                 user.expire(now, offline_after=self._offline_after, idle_after=self._idle_after)
-                if user.refresh(now):
-                    self._tell(user)
+                is_changed = user.refresh(now)
+            if is_changed:
+                self._tell(user)
 
     async def _user(self, user_id: str) -> UserPresence:
         user = self._users.get(user_id)

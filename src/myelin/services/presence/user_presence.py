@@ -25,7 +25,7 @@ class _Device:
 class UserPresence:
     """State and last activity of a user. Times are in seconds that never run backwards."""
 
-    __slots__ = ("_devices", "active_at", "currently_active", "serial", "state", "status_msg", "user_id")
+    __slots__ = ("_devices", "active_at", "currently_active", "heard_at", "serial", "state", "status_msg", "user_id")
 
     def __init__(self, user_id: str, status_msg: str | None) -> None:
         self.user_id = user_id
@@ -33,6 +33,8 @@ class UserPresence:
         self.state: State = "offline"
         self.active_at: float | None = None
         self.currently_active = False
+        self.heard_at: float | None = None
+        """When another server said last how it is with its user; None for users of this one."""
         self.serial = 0
         """The number of the last change that others hear of."""
         self._devices: dict[str, _Device] = {}
@@ -82,6 +84,20 @@ class UserPresence:
         changed = state != self.state or is_active != self.currently_active
         self.state, self.currently_active = state, is_active
         return changed
+
+    def told(self, state: State, active_ago: float, currently_active: bool, status_msg: str | None, now: float) -> bool:
+        """Another server says how it is with its user: whether others see a difference."""
+        before = self.state, self.currently_active, self.status_msg
+        self.state, self.currently_active, self.status_msg = state, currently_active, status_msg
+        self.active_at, self.heard_at = now - active_ago, now
+        return before != (state, currently_active, status_msg)
+
+    def forget(self, now: float, silent_after: float) -> bool:
+        """A user of another server that has said nothing for too long is offline: whether others see a difference."""
+        if self.heard_at is None or now - self.heard_at < silent_after:
+            return False
+        self.state, self.currently_active = "offline", False
+        return True
 
     def content(self, now: float) -> dict[str, Any]:
         """What others see now."""

@@ -37,10 +37,20 @@ class Receipts:
         self._recent: Recent[str] = Recent(feed.position, MAX_RECENT_CHANGES)
         feed.subscribe(ReceiptMoved, self._hear)
 
-    async def move(self, user_id: str, room_id: str, receipt_type: str, event_id: str, thread_id: Any = None) -> None:
+    async def move(
+        self,
+        user_id: str,
+        room_id: str,
+        receipt_type: str,
+        event_id: str,
+        thread_id: Any = None,
+        *,
+        ts: int | None = None,
+    ) -> None:
         """The user has read up to an event; a receipt that is further on stays where it is.
 
-        `thread_id` is `main`, a thread's root, or None for all threads. Raises InvalidParam, Forbidden or NotFound.
+        `thread_id` is `main`, a thread's root, or None for all threads; `ts` says when, None: now. Raises InvalidParam,
+        Forbidden or NotFound.
         """
         if receipt_type not in RECEIPT_TYPES:
             raise InvalidParam(f"There is no type of receipt called {receipt_type!r}")
@@ -49,7 +59,7 @@ class Receipts:
         known = (await self.of_room(room_id)).get(user_id, receipt_type, thread)
         if known is not None and known.event_position >= place.position:
             return
-        ts = self._clock.now_ms()
+        ts = self._clock.now_ms() if ts is None else ts
         key = (room_id, user_id, receipt_type, thread)
         await self._committer.commit(
             Write(

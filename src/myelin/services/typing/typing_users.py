@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import NamedTuple
 
 import orjson
@@ -19,6 +20,10 @@ MAX_REMEMBERED_ROOMS = 10_000
 """Rooms whose last change is remembered, so that clients hear that nobody types any more."""
 
 
+TypingListener = Callable[[str, str, bool], None]
+"""Called with user, room, and whether the user types."""
+
+
 class _RoomTyping(NamedTuple):
     serial: int
     event: bytes
@@ -34,6 +39,8 @@ class TypingUsers:
         self._deadlines: dict[str, dict[str, float]] = {}
         self._changed: OrderedDict[str, _RoomTyping] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
+        self.listeners: list[TypingListener] = []
+        """Called whenever a user says that they type, and when they do not any more."""
         self.serial = clock.now_ms()
         """The number of the newest change: about when it was, so that tokens stay in order when processes start."""
         feed.subscribe(RoomEvents, self._hear)
@@ -46,6 +53,8 @@ class TypingUsers:
         users[user_id] = self._clock.monotonic() + min(max(timeout_ms, 0), MAX_TIMEOUT_MS) / 1000
         if is_new:
             self._change(room_id)
+        for listener in self.listeners:
+            listener(user_id, room_id, True)
         self._set_timer()
 
     async def stop(self, user_id: str, room_id: str) -> None:
@@ -99,6 +108,8 @@ class TypingUsers:
             if not users:
                 del self._deadlines[room_id]
             self._change(room_id)
+            for listener in self.listeners:
+                listener(user_id, room_id, False)
 
     def _change(self, room_id: str) -> None:
         self.serial = max(self.serial + 1, self._clock.now_ms())
