@@ -43,13 +43,13 @@ class Site:
 
 
 @contextlib.asynccontextmanager
-async def web_site() -> AsyncIterator[Site]:
+async def web_site(address: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Site]:
     """A site for the time of the block."""
     site = Site()
     runner = web.ServerRunner(web.Server(site.handle, access_log=None), shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, address, port).start()
+    site.url = f"http://{address}:{runner.addresses[0][1]}"
     try:
         yield site
     finally:

@@ -55,8 +55,9 @@ async def get_room_state_with_key(
     query: StateQuery,
 ) -> Any:
     """Show one piece of state; with nothing after the last slash that of the empty key."""
-    event = await state.entry(await viewpoints.of(requester, room_id), event_type, state_key)
-    return JsonBytes(state.json(event)) if query.format == "event" else event.pdu.content
+    view = await viewpoints.of(requester, room_id)
+    event = await state.entry(view, event_type, state_key)
+    return JsonBytes(state.json(view, event)) if query.format == "event" else event.pdu.content
 
 
 @endpoints.endpoint(

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from myelin.services.rooms.bundles import Bundles
+from myelin.services.rooms.sight import Sight
 from myelin.services.rooms.timeline import TimelineEvent, render_json, render_plain, room_part, transaction_part
 from myelin.services.rooms.viewpoint import Viewpoint
 from myelin.telemetry.ambient import Clock
@@ -39,10 +40,20 @@ class Presentation:
             rendered.append(render_plain(event, now_ms, middle, more))
         return rendered
 
-    def state(self, events: Iterable[TimelineEvent]) -> list[bytes]:
-        """State events, as lists of the room's state give them."""
+    def state(self, sight: Sight, events: Iterable[TimelineEvent]) -> list[bytes]:
+        """State events, as lists of the room's state give them: what they replaced is for who saw them being sent."""
         now_ms = self._clock.now_ms()
+        if not sight.sees_all:
+            events = [event if event.replaces is None or sight.may_see(event) else _alone(event) for event in events]
         return [render_json(event, now_ms, room_id=event.pdu.room_id) for event in events]
+
+
+def _alone(event: TimelineEvent) -> TimelineEvent:
+    """The event without what it replaced."""
+    alone = TimelineEvent(event.position, event.pdu)
+    if event.because:
+        alone.set_because(event.because)
+    return alone
 
 
 def _membership(membership: str) -> bytes:

@@ -33,7 +33,7 @@ class StateReading:
     async def whole(self, view: Viewpoint) -> list[bytes]:
         """All state events."""
         state = await self._at(view.room, view.position)
-        return await self.render(view.room, state.values())
+        return await self.render(view, state.values())
 
     async def entry(self, view: Viewpoint, event_type: str, state_key: str) -> TimelineEvent:
         """One piece of state. Raises NotFound."""
@@ -48,9 +48,9 @@ class StateReading:
                 return found[event_id]
         raise NotFound("The room has no such state")
 
-    def json(self, event: TimelineEvent) -> bytes:
+    def json(self, view: Viewpoint, event: TimelineEvent) -> bytes:
         """A state event as JSON."""
-        return self._presentation.state([event])[0]
+        return self._presentation.state(view.sight, [event])[0]
 
     async def members(
         self, view: Viewpoint, at: int | None, membership: str | None, not_membership: str | None
@@ -65,7 +65,7 @@ class StateReading:
             or row.membership == membership
             or (not_membership is not None and row.membership != not_membership)
         ]
-        return await self.render(view.room, wanted)
+        return await self.render(view, wanted)
 
     async def joined_members(self, view: Viewpoint) -> dict[str, dict[str, str]]:
         """Names and avatars of everybody who is in the room, for its members. Raises Forbidden."""
@@ -82,7 +82,7 @@ class StateReading:
         if wanted.lazy_load_members:
             senders = {event.pdu.sender for event in events}
             state = {key: e for key, e in state.items() if key[0] != MEMBER or key[1] in senders}
-        return await self.render(view.room, state.values(), wanted)
+        return await self.render(view, state.values(), wanted)
 
     async def senders(self, view: Viewpoint, events: Sequence[TimelineEvent]) -> list[bytes]:
         """The membership events of those who sent some events, as of the newest of them."""
@@ -95,17 +95,18 @@ class StateReading:
             found = [room.state[MEMBER, user] for user in senders if (MEMBER, user) in room.state]
         else:
             found = await self._state.member_events_at(room.room_id, list(senders), position)
-        return await self.render(room, found)
+        return await self.render(view, found)
 
-    async def render(self, room: Room, event_ids: Iterable[str], wanted: EventFilter = EVERYTHING) -> list[bytes]:
+    async def render(self, view: Viewpoint, event_ids: Iterable[str], wanted: EventFilter = EVERYTHING) -> list[bytes]:
         """State events by ID as JSON, as far as a filter wants them."""
         rendered: list[bytes] = []
         todo = list(event_ids)
         for first in range(0, len(todo), AT_ONCE):
             if first:
                 await asyncio.sleep(0)
-            events = (await self._client_events.state(room, todo[first : first + AT_ONCE])).values()
-            rendered += self._presentation.state(e for e in events if wanted.passes_all or matches(wanted, e.pdu))
+            events = (await self._client_events.state(view.room, todo[first : first + AT_ONCE])).values()
+            chosen = [event for event in events if wanted.passes_all or matches(wanted, event.pdu)]
+            rendered += self._presentation.state(view.sight, chosen)
         return rendered
 
     async def _at(self, room: Room, position: int) -> dict[StateKey, str]:
