@@ -16,6 +16,14 @@ class StoredAppservice(NamedTuple):
     added_ts: int
 
 
+class Stay(NamedTuple):
+    """A stretch of the log during which somebody was in a room."""
+
+    user_id: str
+    from_pos: int
+    to_pos: int
+
+
 class AppserviceStore(Store):
     """Reads and changes registrations. Changes belong into one transaction with `count_change`."""
 
@@ -58,6 +66,14 @@ class AppserviceStore(Store):
     )
     async def joined(self, room_id: str) -> list[str]:
         """Everybody who is in a room."""
+
+    @query(
+        "SELECT state_key, from_pos, to_pos FROM state WHERE room_id = :room_id AND type = 'm.room.member'"
+        " AND membership = 'join' AND state_key LIKE :like ORDER BY from_pos",
+        slow=True,
+    )
+    async def stays(self, room_id: str, like: str) -> list[Stay]:
+        """When users whose ID is like a pattern were in a room."""
 
     @query("SELECT room_alias FROM room_aliases WHERE room_id = :room_id")
     async def aliases(self, room_id: str) -> list[str]:

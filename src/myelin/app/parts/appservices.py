@@ -102,7 +102,7 @@ def _loop(
     ground: Ground, services: Mapping[type, Any], registry: Appservices, requests: AppserviceRequests
 ) -> AppserviceLoop:
     database, figures = ground.database, ground.figures
-    interest = Interest(registry, services[Rooms], database, ground.feed)
+    interest = Interest(ground.server_name, registry, services[Rooms], database, ground.feed)
     sorting = Sorting(registry, interest, database)
     composing = Composing(
         ToDeviceStore(database),

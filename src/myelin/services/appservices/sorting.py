@@ -94,7 +94,7 @@ class Sorting:
             backlog.presence[news.user_id] = None
 
     async def _sort_event(self, position: int, room_id: str, pdu: Pdu, backlogs: Backlogs) -> None:
-        ids = await self._interest.in_event(room_id, pdu)
+        ids = await self._interest.in_event(position, room_id, pdu)
         for name in ids:
             backlog = backlogs.get(name)
             if backlog is not None and position > backlog.until:
