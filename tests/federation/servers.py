@@ -195,6 +195,7 @@ class SynapseServer(Homeserver):
             "enable_registration_without_verification": True,
             "allow_public_rooms_over_federation": True,
             "allow_public_rooms_without_auth": True,
+            "room_list_publication_rules": [{"action": "allow"}],
             "bcrypt_rounds": 4,
             "url_preview_enabled": False,
             **_impatient(),

@@ -21,7 +21,8 @@ async def send_in_multipart(request: Request, file: FileToSend, boundary: str) -
     tail = f"\r\n--{boundary}--\r\n".encode()
     opened = await asyncio.to_thread(file.path.open, "rb", 0)
     try:
-        response = web.StreamResponse(headers={"Content-Type": f'multipart/mixed; boundary="{boundary}"'})
+        # Without quotes: Synapse takes them for a part of the boundary.
+        response = web.StreamResponse(headers={"Content-Type": f"multipart/mixed; boundary={boundary}"})
         response.content_length = len(head) + file.size + len(tail)
         await _send(request, response, opened, head, tail)
     finally:

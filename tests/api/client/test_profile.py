@@ -81,7 +81,7 @@ async def test_only_ones_own_profile(server: TestServer) -> None:
 async def test_users_that_are_none(server: TestServer) -> None:
     (await server.anonymous("GET", "profile/@nobody:hs1")).error(404, "M_NOT_FOUND")
     (await server.anonymous("GET", "profile/@nobody:hs1/displayname")).error(404, "M_NOT_FOUND")
-    (await server.anonymous("GET", "profile/@nobody:elsewhere")).error(404, "M_NOT_FOUND")
+    (await server.anonymous("GET", "profile/@nobody:elsewhere")).error(502, "M_UNKNOWN")
     (await server.anonymous("GET", "profile/nonsense")).error(400, "M_INVALID_PARAM")
 
 
@@ -90,7 +90,7 @@ async def test_other_servers_are_asked_for_their_users(server: TestServer) -> No
         async def profile(self, user_id: str, field: str | None) -> dict[str, str]:
             return {"displayname": f"{user_id} {field}"}
 
-    server.app.services[RemoteProfileSources].append(Remote())
+    server.app.services[RemoteProfileSources].insert(0, Remote())
     assert await server.anonymous.get("profile/@x:there") == {"displayname": "@x:there None"}
     assert await server.anonymous.get("profile/@x:there/displayname") == {"displayname": "@x:there displayname"}
     (await server.anonymous("GET", "profile/@x:there/avatar_url")).error(404, "M_NOT_FOUND")

@@ -91,7 +91,7 @@ def make_handshakes(ground: Ground, services: Mapping[type, Any]) -> Part:
     shared = _Shared(ground, services)
     received = ReceivedRooms(services[PduChecks])
     missing = MissingMembers(shared.rooms, services[GraphWriter], services[RoomGraph], received, services[Peers])
-    partial = PartialRooms(missing, ground.database, ground.clock)
+    partial = PartialRooms(ground.server_name, missing, ground.database, ground.clock)
     made = {Introduction: shared.introduction, PartialRooms: partial, **_answering(ground, services, shared)}
     if not ground.config.federation.enabled:
         return Part(services=made)

@@ -16,15 +16,18 @@ from myelin.services.presence.presence import Presence
 from myelin.services.receipts.receipts import Receipts
 from myelin.services.rooms.bundles import Bundles
 from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.sliding_sync.bump_stamps import BumpStamps
 from myelin.services.sliding_sync.connections import Connections
 from myelin.services.sliding_sync.device_extensions import DeviceExtensions
 from myelin.services.sliding_sync.room_extensions import RoomExtensions
 from myelin.services.sliding_sync.room_results import RoomResults
 from myelin.services.sliding_sync.sliding_sync import SlidingSync
+from myelin.services.sliding_sync.sticky_extension import StickyExtension
 from myelin.services.sliding_sync.thread_extension import ThreadExtension
 from myelin.services.sliding_sync.told_rooms import ToldRooms
 from myelin.services.sliding_sync.user_lists import UserLists
+from myelin.services.sticky_events.sticky_events import StickyEvents
 from myelin.services.sync.absent import AbsentRooms
 from myelin.services.sync.rendering import Rendering
 from myelin.services.sync.summaries import Summaries
@@ -53,6 +56,7 @@ def make_sliding_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
         RoomExtensions(services[Receipts], services[TypingUsers]),
         _device_extensions(ground, services),
         ThreadExtension(services[ThreadSubscriptions]),
+        StickyExtension(lists, services[Rooms], services[StickyEvents], services[ClientEvents], ground.clock),
         services[Waiting],
         services[Presence],
         services[TypingUsers],

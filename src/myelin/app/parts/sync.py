@@ -18,6 +18,7 @@ from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.selection import Selection
 from myelin.services.rooms.visibility import Visibility
+from myelin.services.sticky_events.sticky_events import StickyEvents
 from myelin.services.sync.absent import AbsentRooms
 from myelin.services.sync.answers import Answers
 from myelin.services.sync.changed_rooms import ChangedRooms
@@ -32,6 +33,7 @@ from myelin.services.sync.rendering import Rendering
 from myelin.services.sync.room_sections import RoomSections
 from myelin.services.sync.rooms_ahead import RoomsAhead
 from myelin.services.sync.states import States
+from myelin.services.sync.sticky_sections import StickySections
 from myelin.services.sync.summaries import Summaries
 from myelin.services.sync.sync import Sync
 from myelin.services.sync.timelines import Timelines
@@ -108,6 +110,7 @@ def _sections(services: Mapping[type, Any], made: Mapping[type, Any]) -> RoomSec
         made[Unread],
         receipts,
         typing,
+        StickySections(services[StickyEvents], services[ClientEvents], made[Rendering]),
     )
     return RoomSections(
         RoomsAhead(services[Rooms], receipts, services[Visibility], summaries),
