@@ -35,16 +35,12 @@ class PartialRoomStore(Store):
         """It did not work now; `taken_ts` is as if it had been begun with then."""
 
     @query("DELETE FROM partial_rooms WHERE room_id = :room_id AND join_event_id = :join_event_id")
-    async def done(self, room_id: str, join_event_id: str) -> int:
-        """The room is whole."""
+    async def drop(self, room_id: str, join_event_id: str) -> int:
+        """There is nothing to be fetched."""
 
-    @query(f"SELECT {_COLUMNS} FROM partial_rooms WHERE room_id = :room_id")
-    async def room(self, room_id: str) -> PartialRoom | None:
-        """A room, if its members are still to be fetched."""
-
-    @query("SELECT room_id FROM partial_rooms")
-    async def room_ids(self) -> list[str]:
-        """All of them."""
+    @query(f"SELECT {_COLUMNS} FROM partial_rooms WHERE room_id IN :room_ids")
+    async def among(self, room_ids: list[str]) -> list[PartialRoom]:
+        """Those of the rooms whose members are still to be fetched."""
 
 
 @statement(

@@ -95,7 +95,10 @@ class Joining:
         await self._write(room_id, entry, content)
 
     def is_here(self, room: Room) -> bool:
-        """Whether this server can write to the room: one of its users is in it, or nobody at all any more."""
+        """Whether this server can let users in: one of them is in the room, or nobody at all any more."""
+        if room.partial_servers is not None:
+            # Who is banned is not known yet.
+            return False
         return is_resident(room, self._server_name) or not (room.joined or is_shell(room))
 
     async def _authorise(self, room: Room, user_id: str, content: dict[str, Any]) -> None:

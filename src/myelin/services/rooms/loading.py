@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+import orjson
+
 from myelin.db.connection import Database
 from myelin.matrix.errors import CoreError
 from myelin.matrix.room_versions import ROOM_VERSIONS
@@ -11,6 +13,7 @@ from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.rows import to_pdu
 from myelin.services.rooms.timeline import BEGINNING, KEPT, Timeline
 from myelin.store.events import EventStore, StoredEvent
+from myelin.store.partial_rooms import PartialRoomStore
 from myelin.store.rooms import StoredRoom
 from myelin.store.state import RoomStateRow, StateStore
 
@@ -28,6 +31,7 @@ class RoomLoading:
     def __init__(self, database: Database) -> None:
         self._events = EventStore(database)
         self._state = StateStore(database)
+        self._partial = PartialRoomStore(database)
         self._decoration = Decoration(database)
 
     async def read(self, row: StoredRoom) -> Room:
@@ -42,6 +46,8 @@ class RoomLoading:
         rooms = {row.room_id: Room(row.room_id, ROOM_VERSIONS[row.room_version], row.version) for row in rows}
         for row in rows:
             rooms[row.room_id].floor = row.floor
+        for partial in await self._partial.among(room_ids):
+            rooms[partial.room_id].partial_servers = orjson.loads(partial.servers)
         timelines: dict[str, list[StoredEvent]] = defaultdict(list)
         for event in await self._events.newest_of_rooms(room_ids, position + 1, LOADED_TIMELINE):
             # What stands before the floor is shown page by page, not as what led up to now.

@@ -1,7 +1,7 @@
 """A room in memory, as of the last commit that this process has been told of."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from myelin.bus.news import RoomEvents
 from myelin.matrix.events.parse import parse_pdu
@@ -34,8 +34,8 @@ class Room:
     """
 
     __slots__ = (
-        "_servers", "cached", "changed_aside", "dropped", "floor", "invited", "joined", "pdus", "position", "room_id",
-        "state", "state_changed", "state_json", "timeline", "tip", "version",
+        "_servers", "cached", "changed_aside", "dropped", "floor", "invited", "joined", "partial_servers", "pdus",
+        "position", "room_id", "state", "state_changed", "state_json", "timeline", "tip", "version",
     )  # fmt: skip
 
     def __init__(self, room_id: str, version: RoomVersion, position: int) -> None:
@@ -61,6 +61,8 @@ class Room:
         self.state_json: dict[object, object] = {}
         """State events as clients see them, by event ID, and what is put together of them, while no state changes."""
         self.dropped = False
+        self.partial_servers: Sequence[str] | None = None
+        """While members are still being fetched: the servers that are said to be in the room. None: all is here."""
         self._servers: Counter[str] | None = None
 
     @property
@@ -89,9 +91,13 @@ class Room:
 
     @property
     def servers(self) -> Mapping[str, int]:
-        """The servers of joined members, each with how many it has; counted once, then kept up to date."""
+        """The servers of joined members, each with how many it has; counted once, then kept up to date.
+
+        Those of members that are still to be fetched count one.
+        """
         if self._servers is None:
             self._servers = Counter(user_id.partition(":")[2] for user_id in self.joined)
+            self._servers.update(self.partial_servers or ())
         return self._servers
 
     def set_membership(self, user_id: str, membership: str | None) -> None:

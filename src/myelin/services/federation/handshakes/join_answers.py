@@ -38,6 +38,7 @@ class JoinAnswers:
         """What the server of who joined by `join` needs to take part in the room, as `send_join` answers it."""
         before = dict(await self._graph.state_before(room, join.event_id))
         state = await self._without_members(room, before) if omit_members else before
+        is_partial = len(state) < len(before)
         chain = await self._auth_chain([*state.values(), join.event_id], room)
         given = set(state.values()) if omit_members else ()
         answer: dict[str, Any] = {
@@ -46,9 +47,9 @@ class JoinAnswers:
             "state": await self._json(state.values()),
             # Who can do without members finds in the state what is not repeated here.
             "auth_chain": await self._json(event_id for event_id in chain if event_id not in given),
-            "members_omitted": omit_members,
+            "members_omitted": is_partial,
         }
-        if omit_members:
+        if is_partial:
             answer["servers_in_room"] = servers_by_size(room)
         return answer
 

@@ -14,6 +14,7 @@ from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.graph_writer import GraphWriter
 from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.room import Room
+from myelin.store.partial_rooms import end_partial_room
 
 TIMEOUT_S = 120.0
 MAX_ASKED = 5
@@ -36,21 +37,27 @@ class MissingMembers:
         self._received = received
         self._peers = peers
 
-    async def fetch(self, room_id: str, join_event_id: str, servers: Sequence[str]) -> None:
-        """Make the room whole; nothing happens where we never came to be in it. Raises PeerFailed."""
+    async def fetch(self, room_id: str, join_event_id: str, servers: Sequence[str]) -> bool:
+        """Make the room whole; False where we never came to be in it by this join. Raises PeerFailed."""
         room = await self._rooms.find(room_id)
         join = None if room is None else (await self._rooms.load([join_event_id], room.version)).get(join_event_id)
         if room is None or join is None:
-            return
+            return False
         try:
             partial = dict(await self._graph.state_before(room, join_event_id))
         except NotFound:
-            return
+            return False
         received = await self._ask(room, join, servers)
         await self._keep(room, received)
-        state = {pdu.key: pdu.event_id for pdu in received.state}
-        room = await self._rooms.get(room_id)
-        await self._writer.replace_state(room_id, _with_what_came(state, partial, room.state))
+        whole = {pdu.key: pdu.event_id for pdu in received.state}
+        await self._writer.replace_state(
+            room_id,
+            lambda now: _with_what_came(whole, partial, now),
+            beside=[end_partial_room(room_id, join_event_id)],
+        )
+        # Also where nothing was missing, it is not one of those rooms any more.
+        self._rooms.drop(room_id)
+        return True
 
     async def _ask(self, room: Room, join: Pdu, servers: Sequence[str]) -> ReceivedRoom:
         failure: PeerFailed = PeerUnreachable("there is no server to ask")

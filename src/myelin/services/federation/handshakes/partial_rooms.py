@@ -27,7 +27,7 @@ LEASE_MS = 300_000
 LOOK_EVERY_S = 20
 FIRST_RETRY_MS = 10_000
 LAST_RETRY_MS = 3_600_000
-MAX_SERVERS = 100
+MAX_SERVERS = 5_000
 """Servers of a room that are remembered."""
 
 _log = structlog.get_logger("myelin.federation")
@@ -36,7 +36,8 @@ _log = structlog.get_logger("myelin.federation")
 class PartialRooms:
     """Fetches what is missing, for ever."""
 
-    def __init__(self, missing: MissingMembers, database: Database, clock: Clock) -> None:
+    def __init__(self, server_name: str, missing: MissingMembers, database: Database, clock: Clock) -> None:
+        self._server_name = server_name
         self._missing = missing
         self._store = PartialRoomStore(database)
         self._clock = clock
@@ -46,7 +47,7 @@ class PartialRooms:
     def begun(self, join: Pdu, server: str, servers: Any) -> list[Statement]:
         """What is written with a room that is taken over without its members."""
         named = servers[:MAX_SERVERS] if isinstance(servers, list) else []
-        known = list(dict.fromkeys([server, *(name for name in named if is_server_name(name))]))
+        known = [name for name in dict.fromkeys([server, *named]) if name != self._server_name and is_server_name(name)]
         return [put_partial_room(join.room_id, join.event_id, orjson.dumps(known).decode(), self._clock.now_ms())]
 
     def wake(self) -> None:
@@ -82,9 +83,10 @@ class PartialRooms:
     async def _fetch(self, room: PartialRoom) -> None:
         servers: Sequence[str] = orjson.loads(room.servers)
         try:
-            await self._missing.fetch(room.room_id, room.join_event_id, servers)
-            await self._store.done(room.room_id, room.join_event_id)
-            _log.info("a room has all its members", room_id=room.room_id)
+            if await self._missing.fetch(room.room_id, room.join_event_id, servers):
+                _log.info("a room has all its members", room_id=room.room_id)
+            else:
+                await self._store.drop(room.room_id, room.join_event_id)
         except MyelinError as error:
             wait_ms = min(FIRST_RETRY_MS * 2 ** min(room.failures, 20), LAST_RETRY_MS)
             # It counts as begun with so long ago that the lease ends when it is to be tried again.

@@ -20,7 +20,8 @@ class Residence:
     async def room(self, origin: str, room_id: str) -> Room:
         """A room that one of our users is in and `origin` may be in. Raises NotFound or Forbidden."""
         room = await self._rooms.find(room_id)
-        if room is None or not self.is_in(room):
+        if room is None or not self.is_in(room) or room.partial_servers is not None:
+            # While its members are still to be fetched there is nothing to be said about who may do what.
             raise NotFound("This server is not in the room")
         if (SERVER_ACL, "") in room.state and not ServerAcl(content_of(room, SERVER_ACL)).allows(origin):
             raise Forbidden("The room does not let your server take part")

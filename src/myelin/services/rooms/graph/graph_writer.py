@@ -1,6 +1,6 @@
 """Writes events that do not simply come next on our own tip."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from myelin.db.committer import Committer, GuardFailed, Write
 from myelin.db.connection import Database, DatabaseError
@@ -23,6 +23,7 @@ from myelin.services.rooms.room import Room
 from myelin.services.rooms.rows import EventIndex
 from myelin.services.rooms.writer import MAX_ATTEMPTS
 
+NewState = StateMap | Callable[[StateMap], StateMap]
 REPLACED_AT_ONCE = 5_000
 """Entries of a state that are replaced in one write."""
 
@@ -134,19 +135,22 @@ class GraphWriter:
         """
         return await self._backfilling.write(await self._rooms.get(room_id), pdus, state_before)
 
-    async def replace_state(self, room_id: str, state: StateMap, *, beside: Sequence[Statement] = ()) -> None:
-        """The room's state is this, from new positions on; its events are here. `beside` is written with the last."""
+    async def replace_state(self, room_id: str, state: NewState, *, beside: Sequence[Statement] = ()) -> None:
+        """The room's state is this, from new positions on; its events are here. `beside` is written with the last.
+
+        A function is given the state as it is when it is replaced.
+        """
         while not await self._replace_some(room_id, state, beside):
             pass
 
-    async def _replace_some(self, room_id: str, state: StateMap, beside: Sequence[Statement]) -> bool:
+    async def _replace_some(self, room_id: str, state: NewState, beside: Sequence[Statement]) -> bool:
         """Replace as much as one write takes; whether that was all."""
         done = False
 
         async def make(open_room: Open) -> Write | None:
             nonlocal done
             room, tip = await open_room()
-            entries = difference(room.state, state)
+            entries = difference(room.state, state(room.state) if callable(state) else state)
             some: dict[StateKey, str | None] = dict(list(entries.items())[:REPLACED_AT_ONCE])
             done = len(some) == len(entries)
             if not some and not beside:
