@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from myelin.db.query import Store, query
 
-_COLUMNS = "delay_id, user_id, device_id, room_id, type, state_key, content, delay_ms, running_since"
+_COLUMNS = "delay_id, user_id, device_id, room_id, type, state_key, content, delay_ms, running_since, sticky_ms"
 
 
 class DelayedEvent(NamedTuple):
@@ -19,6 +19,7 @@ class DelayedEvent(NamedTuple):
     content: str
     delay_ms: int
     running_since: int
+    sticky_ms: int | None
 
 
 class DelayedEventStore(Store):
@@ -26,10 +27,11 @@ class DelayedEventStore(Store):
 
     @query(
         "INSERT INTO delayed_events (delay_id, user_id, device_id, txn_key, room_id, type, state_key, content, "
-        "delay_ms, running_since, send_at, taken_ts) SELECT CAST(:delay_id AS TEXT), CAST(:user_id AS TEXT), "
+        "delay_ms, running_since, send_at, taken_ts, sticky_ms) "
+        "SELECT CAST(:delay_id AS TEXT), CAST(:user_id AS TEXT), "
         "CAST(:device_id AS TEXT), CAST(:txn_key AS TEXT), CAST(:room_id AS TEXT), CAST(:event_type AS TEXT), "
         "CAST(:state_key AS TEXT), CAST(:content AS TEXT), CAST(:delay_ms AS BIGINT), CAST(:now AS BIGINT), "
-        "CAST(:send_at AS BIGINT), 0 "
+        "CAST(:send_at AS BIGINT), 0, CAST(:sticky_ms AS BIGINT) "
         "WHERE (SELECT COUNT(*) FROM delayed_events WHERE user_id = :user_id) < :most "
         "ON CONFLICT (user_id, txn_key) DO NOTHING"
     )
@@ -47,6 +49,7 @@ class DelayedEventStore(Store):
         now: int,
         send_at: int,
         most: int,
+        sticky_ms: int | None = None,
     ) -> int:
         """Keep one, unless the user has so many already or the same transaction made one; how many were kept."""
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from myelin.api.client.query_values import StickyMs
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.requester import Requester
 from myelin.services.delayed_events.delayed_events import DelayedEvents, Wish
@@ -33,6 +34,7 @@ class SendQuery(Timestamp, frozen=True):
     """When the event happened, or is to be sent."""
 
     delay_ms: int | None = msgspec.field(default=None, name="org.matrix.msc4140.delay")
+    sticky_ms: StickyMs | None = msgspec.field(default=None, name="org.matrix.msc4354.sticky_duration_ms")
 
 
 class DelayId(msgspec.Struct, frozen=True):
@@ -61,7 +63,8 @@ async def send_message(
     """Send a message event."""
     user_id = requester.user_id
     if query.delay_ms is not None:
-        wish = Wish(user_id, requester.device_id or "", room_id, event_type, None, body, txn_id)
+        wish = Wish(user_id, requester.device_id or "", room_id, event_type, None, body, txn_id, query.sticky_ms)
         return DelayId(await delayed.add(wish, query.delay_ms))
     once = Once(user_id, requester.device_id or "", txn_id, f"send/{room_id}")
-    return EventId(await sender.send(user_id, room_id, event_type, body, once=once, ts=query.of(requester)))
+    ts, sticky_ms = query.of(requester), query.sticky_ms
+    return EventId(await sender.send(user_id, room_id, event_type, body, once=once, ts=ts, sticky_ms=sticky_ms))

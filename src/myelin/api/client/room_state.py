@@ -31,8 +31,10 @@ async def set_room_state_with_key(
     """Set a piece of state; with nothing after the last slash the key is empty."""
     if query.delay_ms is not None:
         wish = Wish(requester.user_id, requester.device_id or "", room_id, event_type, state_key, body)
+        wish = wish._replace(sticky_ms=query.sticky_ms)
         return DelayId(await delayed.add(wish, query.delay_ms))
-    return EventId(await sender.put(requester, room_id, (event_type, state_key), body, ts=query.of(requester)))
+    ts, key = query.of(requester), (event_type, state_key)
+    return EventId(await sender.put(requester, room_id, key, body, ts=ts, sticky_ms=query.sticky_ms))
 
 
 @endpoints.endpoint(

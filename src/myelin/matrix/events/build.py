@@ -20,6 +20,7 @@ from myelin.matrix.identifiers import is_event_id, is_user_id
 from myelin.matrix.limits import MAX_AUTH_EVENTS, MAX_PDU_BYTES, MAX_PREV_EVENTS
 from myelin.matrix.room_versions import EventIdFormat, RoomVersion
 from myelin.matrix.signing import SigningKey
+from myelin.matrix.sticky_events import STICKY
 from myelin.matrix.unpadded_base64 import encode_base64
 
 _HASHES_SIZE: Final = len('"hashes":{"sha256":""},') + 43
@@ -43,6 +44,8 @@ class EventDraft(msgspec.Struct, frozen=True, kw_only=True):
     state_key: str | None = None
     redacts: str | None = None
     """The target of a redaction; it is put where the room version wants it."""
+    sticky_ms: int | None = None
+    """For how many milliseconds the event is sticky; None: it is not."""
     event_id: str | None = None
     """Only in room versions 1 and 2, where the sender chooses it."""
     reference_hashes: Mapping[str, str] = {}
@@ -90,6 +93,8 @@ def _unsigned_pdu(draft: EventDraft, version: RoomVersion) -> dict[str, Any]:
         raw["room_id"] = check_room_id_form(draft.room_id, version)
     if draft.state_key is not None:
         raw["state_key"] = draft.state_key
+    if draft.sticky_ms is not None:
+        raw[STICKY] = {"duration_ms": draft.sticky_ms}
     if draft.redacts is not None:
         if version.redacts_in_content:
             raw["content"] = {**draft.content, "redacts": draft.redacts}

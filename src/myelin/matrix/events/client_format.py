@@ -6,6 +6,7 @@ The dicts are new, their values belong to the event: a caller adds `unsigned` to
 from typing import Any
 
 from myelin.matrix.events.pdu import Pdu
+from myelin.matrix.sticky_events import STICKY
 
 
 def client_event(pdu: Pdu) -> dict[str, Any]:
@@ -32,6 +33,8 @@ def client_event_without_room_id(pdu: Pdu) -> dict[str, Any]:
     if pdu.redacts is not None:
         event["redacts"] = pdu.redacts
         event["content"] = {**pdu.content, "redacts": pdu.redacts}
+    if STICKY in pdu.raw:
+        event[STICKY] = pdu.raw[STICKY]
     return event
 
 

@@ -34,6 +34,7 @@ class Wish(NamedTuple):
     state_key: str | None
     content: dict[str, Any]
     txn_id: str | None = None
+    sticky_ms: int | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -97,6 +98,7 @@ class DelayedEvents:
             now,
             now + delay_ms,
             self._config.max_delayed_events_per_user,
+            wish.sticky_ms,
         )
         self._changed.set()
         return delay_id if kept else await self._first(wish.user_id, txn_key)

@@ -50,9 +50,12 @@ class DueEvents:
         content = orjson.loads(event.content)
         if event.state_key is None:
             once = Once(event.user_id, event.device_id, event.delay_id, f"delayed/{event.room_id}")
-            await self._events.send(event.user_id, event.room_id, event.type, content, once=once)
+            await self._events.send(
+                event.user_id, event.room_id, event.type, content, once=once, sticky_ms=event.sticky_ms
+            )
         elif not await self._is_superseded(event, event.state_key):
-            await self._state.put(requester, event.room_id, (event.type, event.state_key), content)
+            key = event.type, event.state_key
+            await self._state.put(requester, event.room_id, key, content, sticky_ms=event.sticky_ms)
 
     async def _requester(self, event: DelayedEvent) -> Requester:
         """The user as it stands now. Raises Forbidden for an account that may not send any more."""

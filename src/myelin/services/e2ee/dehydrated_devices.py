@@ -122,7 +122,7 @@ class DehydratedDevices:
         return device_id
 
     async def events(self, user_id: str, device_id: str, since: str) -> Waiting:
-        """Messages that wait for the device, after those of a batch; none is deleted. Raises Forbidden, InvalidParam."""
+        """Messages for the device after those of a batch; none is deleted. Raises Forbidden or InvalidParam."""
         found = await self._store.of_user(user_id)
         if found is None or found.device_id != device_id:
             raise Forbidden("This is not your dehydrated device")

@@ -75,13 +75,22 @@ class StateSender:
         self._guests = guests
 
     async def put(
-        self, requester: Requester, room_id: str, key: StateKey, content: dict[str, Any], *, ts: int | None = None
+        self,
+        requester: Requester,
+        room_id: str,
+        key: StateKey,
+        content: dict[str, Any],
+        *,
+        ts: int | None = None,
+        sticky_ms: int | None = None,
     ) -> str:
         """Set a piece of state; the event's ID, also where it says so already. Raises what sending raises."""
         event_type, state_key = key
         if event_type == MEMBER:
             return await self._memberships.put(requester, room_id, state_key, content, ts)
-        event_id = await self._events.set_state(requester.user_id, room_id, event_type, state_key, content, ts=ts)
+        event_id = await self._events.set_state(
+            requester.user_id, room_id, event_type, state_key, content, ts=ts, sticky_ms=sticky_ms
+        )
         if event_type == GUEST_ACCESS:
             await self._guests.enforce(room_id)
         return event_id

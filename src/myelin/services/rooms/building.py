@@ -26,6 +26,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     content: dict[str, Any]
     state_key: str | None = None
     redacts: str | None = None
+    sticky_ms: int | None = None
+    """For how many milliseconds everybody in the room is to see the event; None: as any event."""
     origin_server_ts: int | None = None
     """Milliseconds; None for now. Only application services may say otherwise."""
 
@@ -76,6 +78,7 @@ class Builder:
                 auth_events=auth_events,
                 state_key=draft.state_key,
                 redacts=draft.redacts,
+                sticky_ms=draft.sticky_ms,
                 event_id=self._new_event_id() if chosen else None,
             ),
             version,

@@ -36,14 +36,15 @@ class EventSender:
         *,
         once: Once | None = None,
         ts: int | None = None,
+        sticky_ms: int | None = None,
     ) -> str:
-        """Send a message event; its ID.
+        """Send a message event, one that is sticky for some milliseconds if so said; its ID.
 
         Raises Forbidden, NotFound, InvalidParam, BadJson, TooLarge or M_DUPLICATE_ANNOTATION.
         """
         if event_type == REDACTION:
             return await self._send_redaction(sender, room_id, content, once, ts)
-        draft = Draft(sender=sender, type=event_type, content=content, origin_server_ts=ts)
+        draft = Draft(sender=sender, type=event_type, content=content, origin_server_ts=ts, sticky_ms=sticky_ms)
         if "m.relates_to" in content:
             await self._check_not_repeated(draft, once)
         return await self._writer.send(room_id, draft, once=once)
@@ -81,12 +82,20 @@ class EventSender:
         content: dict[str, Any],
         *,
         ts: int | None = None,
+        sticky_ms: int | None = None,
     ) -> str:
         """Set a piece of state other than a membership; the event's ID, also where it says so already."""
         check = self._checks.get(event_type)
         if check is not None:
             await check(room_id, state_key, content)
-        draft = Draft(sender=sender, type=event_type, content=content, state_key=state_key, origin_server_ts=ts)
+        draft = Draft(
+            sender=sender,
+            type=event_type,
+            content=content,
+            state_key=state_key,
+            origin_server_ts=ts,
+            sticky_ms=sticky_ms,
+        )
         return await self._writer.send(room_id, draft)
 
     async def _send_redaction(

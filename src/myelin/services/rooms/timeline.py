@@ -10,12 +10,14 @@ import orjson
 from myelin.matrix.events.client_format import client_event_without_room_id
 from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.push_rules import EventFacts
+from myelin.matrix.sticky_events import STICKY, TIME_LEFT, sticky_duration
 from myelin.store.relations import Relation
 
 KEPT = 50
 """Events a room keeps in memory; what is older comes from the database."""
 BEGINNING = -(2**62)
 """Before every position of the log, those of backfilled events included."""
+_TIME_LEFT = TIME_LEFT.encode()
 NO_CHILDREN: Sequence[Relation] = ()
 
 
@@ -24,7 +26,7 @@ class TimelineEvent:
 
     __slots__ = (
         "because", "children", "device_id", "extra", "facts", "pdu", "position", "replaced_id", "replaces", "stem",
-        "txn_id",
+        "sticky_ms", "txn_id",
     )  # fmt: skip
 
     def __init__(self, position: int, pdu: Pdu, txn: str | None = None) -> None:
@@ -33,6 +35,7 @@ class TimelineEvent:
         self.device_id, _, self.txn_id = txn.partition("\n") if txn else ("", "", "")
         self.stem: bytes = orjson.dumps(client_event_without_room_id(pdu))[:-1]
         """The client event without `room_id` and `unsigned`, and without its closing brace."""
+        self.sticky_ms = sticky_duration(pdu.raw) if STICKY in pdu.raw else None
         self.extra: bytes = b""
         """Members of `unsigned` that are the same for every reader, each with a leading comma."""
         self.replaces: Pdu | None = None
@@ -56,6 +59,7 @@ class TimelineEvent:
         """The event was redacted: `pdu` is what is left, `because` the redaction's client JSON."""
         self.pdu = pdu
         self.facts = None
+        self.sticky_ms = None
         self.stem = orjson.dumps(client_event_without_room_id(pdu))[:-1]
         self.set_because(because)
 
@@ -184,6 +188,8 @@ def render_json(
 def render_plain(event: TimelineEvent, now_ms: int, room: bytes, more: bytes) -> bytes:
     """The client event as JSON, with `room_part` or nothing, and further members of `unsigned`."""
     age = now_ms - event.pdu.origin_server_ts
+    if event.sticky_ms is not None and (left := event.sticky_ms - max(age, 0)) > 0:
+        more += b',"%b":%d' % (_TIME_LEFT, left)
     return b'%b%b,"unsigned":{"age":%d%b%b}}' % (event.stem, room, age if age > 0 else 0, event.extra, more)
 
 

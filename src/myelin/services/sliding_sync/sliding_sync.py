@@ -22,6 +22,7 @@ from myelin.services.sliding_sync.request import (
     parse_wanted,
 )
 from myelin.services.sliding_sync.room_extensions import RoomExtensions, Stand
+from myelin.services.sliding_sync.sticky_extension import StickyExtension, StickyReader
 from myelin.services.sliding_sync.thread_extension import ThreadExtension
 from myelin.services.sliding_sync.told_rooms import Reading, ToldRooms
 from myelin.services.sliding_sync.user_list import UserList
@@ -71,6 +72,7 @@ class SlidingSync:
         room_extensions: RoomExtensions,
         device_extensions: DeviceExtensions,
         thread_extension: ThreadExtension,
+        sticky_extension: StickyExtension,
         waiting: Waiting,
         presence: Presence,
         typing: TypingUsers,
@@ -87,6 +89,7 @@ class SlidingSync:
         self._room_extensions = room_extensions
         self._device_extensions = device_extensions
         self._thread_extension = thread_extension
+        self._sticky_extension = sticky_extension
         self._waiting = waiting
         self._presence = presence
         self._typing = typing
@@ -159,6 +162,7 @@ class SlidingSync:
         extensions = request.body.extensions or _NO_EXTENSIONS
         enabled = enabled_extensions(request.body.extensions)
         changed = await self._room_extensions.changed_rooms(mine.data, enabled, since, until)
+        ignored = await self._ignored.of(request.user_id)
         told = await self._told_rooms.read(
             Reading(
                 connection=connection,
@@ -166,7 +170,7 @@ class SlidingSync:
                 plan=plan,
                 since=since,
                 until=until,
-                ignored=await self._ignored.of(request.user_id),
+                ignored=ignored,
                 unseen=frozenset(changed),
             )
         )
@@ -187,6 +191,12 @@ class SlidingSync:
             if threads:
                 answers["io.element.msc4308.thread_subscriptions"] = threads
         is_news = bool(told.results or answers)
+        if (wanted_sticky := extensions.sticky_events) is not None and wanted_sticky.enabled:
+            reader = StickyReader(request.user_id, request.device_id, plan, until, ignored, told.shown)
+            sticky = await self._sticky_extension.answer(reader, wanted_sticky)
+            if sticky:
+                answers["org.matrix.msc4354.sticky_events"] = sticky
+                is_news |= "rooms" in sticky
         is_news |= await self._add_device(answers, request, mine, since, until)
         return _Answer(
             {"pos": "", "lists": plan.counts, "rooms": told.results, "extensions": answers},

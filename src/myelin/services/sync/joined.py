@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from myelin.matrix.sticky_events import STICKY
 from myelin.services.notifications.unread import Unread
 from myelin.services.receipts.receipts import Receipts
 from myelin.services.receipts.room_receipts import RoomReceipts
@@ -14,6 +15,7 @@ from myelin.services.sync.new_messages import NewMessages
 from myelin.services.sync.reader import Reader
 from myelin.services.sync.rendering import Rendering
 from myelin.services.sync.states import States
+from myelin.services.sync.sticky_sections import StickySections
 from myelin.services.sync.summaries import SUMMARISED, Summaries, summary
 from myelin.services.sync.timelines import Stretch, Timelines, Window
 from myelin.services.typing.typing_users import TypingUsers
@@ -33,6 +35,7 @@ class JoinedRooms:
         unread: Unread,
         receipts: Receipts,
         typing: TypingUsers,
+        sticky: StickySections,
     ) -> None:
         self._timelines = timelines
         self._states = states
@@ -42,6 +45,7 @@ class JoinedRooms:
         self._unread = unread
         self._receipts = receipts
         self._typing = typing
+        self._sticky = sticky
 
     async def section(
         self, room: Room, reader: Reader, data: UserAccountData, entered: int, since: int | None
@@ -68,8 +72,9 @@ class JoinedRooms:
         counts = await self._unread.of(
             room, reader.user_id, entered, reader.until, is_entry=True, ignored=reader.ignored
         )
+        sticky = await self._sticky.events(room, reader, after, stretch, entered)
         is_told = since is None or reader.full_state or stretch.events or stretch.limited or counts.changed_at > since
-        if not (is_told or state or ephemeral or private):
+        if not (is_told or state or ephemeral or private or sticky):
             return None
         section: dict[str, Any] = {
             "timeline": {
@@ -82,6 +87,8 @@ class JoinedRooms:
             "account_data": {"events": private},
             **counts.as_json(threads=wanted.timeline.unread_thread_notifications),
         }
+        if sticky:
+            section[STICKY] = {"events": sticky}
         if is_summarised:
             section["summary"] = summary(room, heroes)
         return section
