@@ -91,9 +91,9 @@ class NetworkRoomStore(PublishedStore):
     async def of(self, room_ids: list[str]) -> list[str]:
         """Those of the rooms that are in the directory of a network."""
 
-    @query("SELECT room_id FROM appservice_rooms WHERE appservice_id = :appservice_id AND network_id = :network_id")
-    async def of_network(self, appservice_id: str, network_id: str) -> list[str]:
-        """The rooms of one network."""
+    @query("SELECT room_id FROM appservice_rooms WHERE appservice_id || '|' || network_id = :instance_id")
+    async def of_instance(self, instance_id: str) -> list[str]:
+        """The rooms of one network, named as `GET /thirdparty/protocols` names its instances."""
 
 
 @statement(

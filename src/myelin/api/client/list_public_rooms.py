@@ -8,6 +8,7 @@ from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
 from myelin.services.directory.listing import EVERYTHING, Page, RoomFilter
+from myelin.services.directory.networks import Networks
 from myelin.services.directory.public_rooms import PublicRooms
 from myelin.services.rooms.aliases import RoomAliases
 
@@ -28,8 +29,8 @@ class ServerQuery(msgspec.Struct, frozen=True):
     server: str | None = None
 
 
-class ListBody(msgspec.Struct, frozen=True):
-    """Which rooms of the list; networks of application services are not told apart."""
+class ListBody(Networks, frozen=True):
+    """Which rooms of which lists."""
 
     limit: int | None = None
     since: str | None = None
@@ -54,7 +55,7 @@ async def query_public_rooms(rooms: PublicRooms, query: ServerQuery, body: ListB
     """Search public rooms."""
     rooms.check_may_list(is_signed_in=True, server=query.server)
     wanted = body.filter or EVERYTHING
-    return await rooms.page_of(query.server, limit=body.limit, since=body.since, wanted=wanted)
+    return await rooms.page_of(query.server, limit=body.limit, since=body.since, wanted=wanted, networks=body)
 
 
 @endpoints.endpoint("GET /_matrix/client/v3/directory/list/room/{room_id}", auth=Auth.NONE, limit="general")

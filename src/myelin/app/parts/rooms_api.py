@@ -30,6 +30,7 @@ from myelin.services.accounts.discovery import Discovery
 from myelin.services.accounts.ports import DeactivationListeners, ProfileListeners
 from myelin.services.accounts.profiles import ProfileService
 from myelin.services.directory.aliases import Aliases
+from myelin.services.directory.networks import NetworkLists
 from myelin.services.directory.ports import RemoteDirectories, RemoteListings, ReservedAliasNamespaces
 from myelin.services.directory.public_rooms import PublicRooms
 from myelin.services.directory.published_rooms import PublishedRooms
@@ -60,6 +61,8 @@ from myelin.services.rooms.upgrade import RoomUpgrades
 from myelin.services.rooms.writer import RoomWriter
 from myelin.services.userdata.account_data import AccountData
 from myelin.services.userdata.push_rules import PushRules
+from myelin.store.appservices import NetworkRoomStore
+from myelin.store.directory import PublishedStore
 
 ENDPOINTS = (
     create_room.endpoints,
@@ -122,9 +125,12 @@ def _add_directory(ground: Ground, services: Mapping[type, Any], made: dict[type
     made[RoomAliases] = RoomAliases(
         ground.server_name, services[Rooms], services[RoomWriter], aliases, database, committer
     )
-    made[PublicRooms] = PublicRooms(
-        ground.server_name, PublishedRooms(database, ground.feed), config, made[RemoteListings]
+    lists = NetworkLists(
+        database,
+        PublishedRooms(PublishedStore(database), ground.feed),
+        PublishedRooms(NetworkRoomStore(database), ground.feed),
     )
+    made[PublicRooms] = PublicRooms(ground.server_name, lists, config, made[RemoteListings])
 
 
 def _add_sending(ground: Ground, services: Mapping[type, Any], made: dict[type, Any]) -> None:

@@ -10,8 +10,9 @@ from myelin.matrix.errors import Forbidden, InvalidParam, MissingToken, NotFound
 from myelin.matrix.identifiers import is_server_name
 from myelin.matrix.unpadded_base64 import decode_base64, encode_base64_url
 from myelin.services.directory.listing import EVERYTHING, Page, RoomFilter
+from myelin.services.directory.networks import OWN, NetworkLists, Networks
 from myelin.services.directory.ports import RemoteListings
-from myelin.services.directory.published_rooms import Listed, Place, PublishedRooms
+from myelin.services.directory.published_rooms import Listed, Place
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 500
@@ -26,11 +27,9 @@ class _Token(msgspec.Struct, frozen=True, array_like=True):
 class PublicRooms:
     """Answers questions about the list, and passes on those about the lists of other servers."""
 
-    def __init__(
-        self, server_name: str, published: PublishedRooms, config: RoomsConfig, remote: RemoteListings
-    ) -> None:
+    def __init__(self, server_name: str, lists: NetworkLists, config: RoomsConfig, remote: RemoteListings) -> None:
         self._server_name = server_name
-        self._published = published
+        self._lists = lists
         self._needs_login = config.directory_needs_login
         self._for_servers = config.directory_for_servers
         self._remote = remote
@@ -46,11 +45,17 @@ class PublicRooms:
             raise Forbidden("This server does not tell other servers its public rooms")
 
     async def page_of(
-        self, server: str | None, *, limit: int | None = None, since: str | None = None, wanted: RoomFilter = EVERYTHING
+        self,
+        server: str | None,
+        *,
+        limit: int | None = None,
+        since: str | None = None,
+        wanted: RoomFilter = EVERYTHING,
+        networks: Networks = OWN,
     ) -> Page:
         """A page of the list of this or another server. Raises InvalidParam, or what the other says."""
         if server is None or not self._is_remote(server):
-            return await self.page(limit=limit, since=since, wanted=wanted)
+            return await self.page(limit=limit, since=since, wanted=wanted, networks=networks)
         if not is_server_name(server):
             raise InvalidParam("`server` is not a server name")
         size = _size(limit)
@@ -62,23 +67,28 @@ class PublicRooms:
         return bool(server) and server != self._server_name
 
     async def page(
-        self, *, limit: int | None = None, since: str | None = None, wanted: RoomFilter = EVERYTHING
+        self,
+        *,
+        limit: int | None = None,
+        since: str | None = None,
+        wanted: RoomFilter = EVERYTHING,
+        networks: Networks = OWN,
     ) -> Page:
         """A page after or before a token. Raises InvalidParam."""
         size = _size(limit)
         token = None if since is None else _decode(since)
-        await self._published.refresh()
+        rooms = await self._lists.listing(networks)
         term = (wanted.generic_search_term or "").casefold()
         if token is not None and token.backward:
-            found = _take(self._published.before(token.place), wanted, term, size + 1)
+            found = _take(rooms.before(token.place), wanted, term, size + 1)
             page, has_before, has_after = found[:size][::-1], len(found) > size, True
         else:
             place = None if token is None else token.place
-            found = _take(self._published.after(place), wanted, term, size + 1)
+            found = _take(rooms.after(place), wanted, term, size + 1)
             page, has_before, has_after = found[:size], token is not None, len(found) > size
         return Page(
             chunk=[listed.room for listed in page],
-            total_room_count_estimate=len(self._published),
+            total_room_count_estimate=len(rooms),
             next_batch=_encode(page[-1].place, backward=False) if page and has_after else None,
             prev_batch=_encode(page[0].place, backward=True) if page and has_before else None,
         )

@@ -9,7 +9,6 @@ import orjson
 
 from myelin.bus.feed import Feed
 from myelin.bus.news import RoomEvents, RoomPublished
-from myelin.db.connection import Database
 from myelin.services.directory.public_room import SHOWN_TYPES, PublicRoom, shown_fields
 from myelin.store.directory import PublishedStore
 
@@ -30,8 +29,8 @@ class Listed(NamedTuple):
 class PublishedRooms:
     """All published rooms in order."""
 
-    def __init__(self, database: Database, feed: Feed) -> None:
-        self._store = PublishedStore(database)
+    def __init__(self, store: PublishedStore, feed: Feed) -> None:
+        self._store = store
         self._rooms: dict[str, Listed] = {}
         self._order: list[Place] = []
         self._stale: set[str] = set()
