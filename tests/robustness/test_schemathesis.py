@@ -79,7 +79,7 @@ def operations() -> Iterator[Any]:
 
 
 def is_served(fuzzed: Fuzzed, operation: Any) -> bool:
-    found = fuzzed.server.app.kernel._router.find(operation.full_path.strip().split("/")[1:])
+    found = fuzzed.server.app.kernel._router.find(operation.full_path.strip())
     return found is not None and operation.method.upper() in found[0]
 
 

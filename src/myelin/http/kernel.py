@@ -57,6 +57,7 @@ class Observer(Protocol):
 class _Target(msgspec.Struct, frozen=True):
     endpoint: Endpoint
     call: Call
+    authenticator: Authenticator
 
 
 class Kernel:
@@ -79,7 +80,6 @@ class Kernel:
         trusted_proxies: tuple[Network, ...] = (),
         is_unlimited: Callable[[Request], bool] = lambda _: False,
     ) -> None:
-        self._authenticators = authenticators
         self._servers = servers
         self._limiter = limiter
         self._observer = observer
@@ -89,7 +89,8 @@ class Kernel:
         self._is_unlimited = is_unlimited
         self._router: Router[_Target] = Router()
         for endpoint in endpoints:
-            target = _Target(endpoint, bind(endpoint, services))
+            authenticator = authenticators.get(endpoint.auth) or authenticators[Auth.USER]
+            target = _Target(endpoint, bind(endpoint, services), authenticator)
             for path in (endpoint.path, *endpoint.also):
                 self._router.add(endpoint.method, path, target)
 
@@ -126,7 +127,7 @@ class Kernel:
         """The target and path parameters; None for a preflight request, which any path answers."""
         if request.method == "OPTIONS":
             return None
-        found = self._router.find(request.segments)
+        found = self._router.find(request.path)
         if found is None:
             raise Unrecognized("The server does not know this endpoint", status=404)
         targets, values = found
@@ -139,7 +140,7 @@ class Kernel:
 
     async def _answer(self, target: _Target, request: Request, values: list[str]) -> Answer:
         endpoint = target.endpoint
-        caller = None if endpoint.auth is Auth.NONE else await self._caller(endpoint, request)
+        caller = None if endpoint.auth is Auth.NONE else await self._caller(target, request)
         if endpoint.limit is not None:
             self._limit(endpoint.limit, request, caller)
         result = await target.call(request, caller, values)
@@ -154,24 +155,25 @@ class Kernel:
         elif caller.is_limited:
             self._limiter.take(bucket, caller.user_id)
 
-    async def _caller(self, endpoint: Endpoint, request: Request) -> Caller:
-        if endpoint.auth is not Auth.SERVER:
-            return await self._requester(endpoint, request)
+    async def _caller(self, target: _Target, request: Request) -> Caller:
+        if target.endpoint.auth is not Auth.SERVER:
+            requester = target.authenticator.recall(request)
+            if requester is None:
+                return await self._requester(target, request)
+            _check_may_call(target.endpoint, requester)
+            return requester
         if self._servers is None:
             raise Forbidden("This server does not federate")
         return await self._servers.origin(request)
 
-    async def _requester(self, endpoint: Endpoint, request: Request) -> Requester | None:
-        authenticator = self._authenticators.get(endpoint.auth) or self._authenticators[Auth.USER]
-        requester = authenticator.recall(request)
-        if requester is None:
-            try:
-                requester = await authenticator.authenticate(request)
-            except MissingToken:
-                if endpoint.auth is Auth.OPTIONAL:
-                    return None
-                raise
-        _check_may_call(endpoint, requester)
+    async def _requester(self, target: _Target, request: Request) -> Requester | None:
+        try:
+            requester = await target.authenticator.authenticate(request)
+        except MissingToken:
+            if target.endpoint.auth is Auth.OPTIONAL:
+                return None
+            raise
+        _check_may_call(target.endpoint, requester)
         return requester
 
 

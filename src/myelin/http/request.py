@@ -24,7 +24,7 @@ class Request:
     """The parts of an HTTP request that endpoints read, parsed when asked for."""
 
     __slots__ = (
-        "_kept", "_query", "_raw_query", "body_timeout_s", "max_body", "method", "path", "raw", "segments",
+        "_kept", "_query", "_raw_query", "body_timeout_s", "max_body", "method", "path", "raw",
         "trusted_proxies",
     )  # fmt: skip
 
@@ -40,7 +40,6 @@ class Request:
         self.path, _, self._raw_query = target.partition("?")
         self.raw = raw
         self.method = raw.method
-        self.segments = self.path.split("/")[1:]
         self.max_body = max_body
         self.body_timeout_s = body_timeout_s
         self.trusted_proxies = trusted_proxies

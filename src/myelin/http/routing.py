@@ -1,4 +1,7 @@
-"""From method and path to an endpoint: a tree of path segments, where fixed ones win over parameters."""
+"""From method and path to an endpoint: a tree of path segments, where fixed ones win over parameters.
+
+A path without parameters is found at once: it is the one that the tree would try first.
+"""
 
 from typing import Generic, TypeVar
 
@@ -21,6 +24,7 @@ class Router(Generic[T]):
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
+        self._fixed: dict[str, dict[str, T]] = {}
 
     def add(self, method: str, path: str, target: T) -> None:
         """Register a target. Raises ValueError if the place is taken."""
@@ -35,10 +39,15 @@ class Router(Generic[T]):
         if method in node.targets:
             raise ValueError(f"{method} {path} is declared twice")
         node.targets[method] = target
+        if "{" not in path:
+            self._fixed[path] = node.targets
 
-    def find(self, segments: list[str]) -> tuple[dict[str, T], list[str]] | None:
+    def find(self, path: str) -> tuple[dict[str, T], list[str]] | None:
         """The targets by method and the path's parameters in order, or None."""
-        found = self._walk(self._root, segments, 0, [])
+        fixed = self._fixed.get(path)
+        if fixed is not None:
+            return fixed, []
+        found = self._walk(self._root, path.split("/")[1:], 0, [])
         if found is None:
             return None
         node, values = found
