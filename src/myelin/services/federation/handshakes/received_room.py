@@ -43,10 +43,10 @@ class ReceivedRooms:
         `partial` says that members may be missing from the state.
         """
         state_raws, auth_raws = _events(answer, state_name), _events(answer, "auth_chain")
-        given = await self._checks.checked(state_raws, version, join.room_id)
+        given = await self._checked(state_raws, version, join.room_id)
         known = set(map(_content_hash, state_raws))
         more = [raw for raw in auth_raws if _content_hash(raw) not in known]
-        by_id = {pdu.event_id: pdu for pdu in (*given, *await self._checks.checked(more, version, join.room_id))}
+        by_id = {pdu.event_id: pdu for pdu in (*given, *await self._checked(more, version, join.room_id))}
         state_ids = [pdu.event_id for pdu in given]
         judged = await _judge(by_id, version)
         state = _state_of([judged[event_id] for event_id in state_ids])
@@ -54,6 +54,12 @@ class ReceivedRooms:
         _check_join(join, state, judged, version, partial=partial)
         in_state = {pdu.event_id for pdu in state.values()}
         return ReceivedRoom(list(state.values()), [pdu for pdu in judged.values() if pdu.event_id not in in_state])
+
+    async def _checked(self, raws: Sequence[Any], version: RoomVersion, room_id: str) -> list[Pdu]:
+        """All at the same time, so that servers whose keys do not come hold up no others."""
+        chunks = [raws[start : start + AT_ONCE] for start in range(0, len(raws), AT_ONCE)]
+        checked = await asyncio.gather(*(self._checks.checked(chunk, version, room_id) for chunk in chunks))
+        return list({pdu.event_id: pdu for pdus in checked for pdu in pdus}.values())
 
 
 def _events(answer: Any, name: str) -> list[Any]:
