@@ -41,7 +41,7 @@ async def get_one_room_event(
 @endpoints.endpoint("GET /_matrix/client/v3/rooms/{room_id}/state", shard_by="room_id")
 async def get_room_state(requester: Requester, viewpoints: Viewpoints, state: StateReading, room_id: str) -> Any:
     """Show the room's state, of members as it is now, of former members as it was when they left."""
-    return spliced(await state.whole(await viewpoints.of(requester, room_id)))
+    return spliced(await state.whole(await viewpoints.of_whole(requester, room_id)))
 
 
 @endpoints.endpoint("GET /_matrix/client/v3/rooms/{room_id}/state/{event_type}/{state_key}", shard_by="room_id")
@@ -81,7 +81,11 @@ async def get_members_by_room(
 ) -> dict[str, Any]:
     """List memberships."""
     view = await viewpoints.of(requester, room_id)
-    members = await state.members(view, position_of(query.at), query.membership, query.not_membership)
+    at = position_of(query.at)
+    if view.room.partial_servers is not None:
+        # At whatever moment the client asks for, not all were known here who were in the room.
+        view, at = await viewpoints.of_whole(requester, room_id), None
+    members = await state.members(view, at, query.membership, query.not_membership)
     return {"chunk": spliced(members)}
 
 
@@ -90,4 +94,4 @@ async def get_joined_members_by_room(
     requester: Requester, viewpoints: Viewpoints, state: StateReading, room_id: str
 ) -> dict[str, Any]:
     """List those who are in the room, with their names and avatars."""
-    return {"joined": await state.joined_members(await viewpoints.of(requester, room_id))}
+    return {"joined": await state.joined_members(await viewpoints.of_whole(requester, room_id))}

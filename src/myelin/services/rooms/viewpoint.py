@@ -1,5 +1,6 @@
 """From where a user looks at a room: what they see of it, and as of when."""
 
+import asyncio
 from typing import NamedTuple
 
 from myelin.http.requester import Requester
@@ -8,6 +9,9 @@ from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.room import Room
 from myelin.services.rooms.sight import Sight
 from myelin.services.rooms.visibility import Visibility
+
+WAIT_FOR_MEMBERS_S = 60.0
+LOOK_EVERY_S = 0.1
 
 
 class Viewpoint(NamedTuple):
@@ -36,6 +40,18 @@ class Viewpoints:
         position = await self._visibility.may_read_state(room, requester.user_id)
         sight = await self._visibility.sight(room, requester.user_id)
         return Viewpoint(room, requester.user_id, requester.device_id, sight, position)
+
+    async def of_whole(self, requester: Requester, room_id: str) -> Viewpoint:
+        """Look at all of a room: where its members are still being fetched, once they are here. Raises Forbidden.
+
+        After a while the user sees what there is.
+        """
+        for _ in range(int(WAIT_FOR_MEMBERS_S / LOOK_EVERY_S)):
+            view = await self.of(requester, room_id)
+            if view.room.partial_servers is None:
+                return view
+            await asyncio.sleep(LOOK_EVERY_S)
+        return await self.of(requester, room_id)
 
     async def of_events(self, requester: Requester, room_id: str) -> Viewpoint:
         """Look for single events, which users may see of rooms that they cannot read as a whole. Raises NotFound."""
