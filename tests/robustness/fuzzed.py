@@ -14,6 +14,8 @@ DEADLINE_SECONDS = 20
 """For one request: long polls are shorter than that."""
 EXPECTED = frozenset({"M_NOT_YET_UPLOADED"})
 """Errors of 500 and more that the spec asks for."""
+OF_OTHERS = frozenset({502, 504})
+"""Another machine, which the request names, failed: an error of ours is a 500, and in `failures`."""
 
 
 class Fuzzed:
@@ -43,7 +45,7 @@ class Fuzzed:
             raise AssertionError(f"no answer within {DEADLINE_SECONDS} s") from None
         errcode = answer.json.get("errcode") if isinstance(answer.json, dict) else None
         assert not self.failures, "\n".join(self.failures)
-        assert answer.status < 500 or errcode in EXPECTED, (answer.status, answer.json)
+        assert answer.status < 500 or errcode in EXPECTED or answer.status in OF_OTHERS, (answer.status, answer.json)
         assert self._feed.failures == 0, "a subscriber of the feed failed: see the log"
         return answer
 
