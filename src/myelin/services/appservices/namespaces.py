@@ -35,6 +35,8 @@ def make_namespace(regex: str, *, exclusive: bool) -> Namespace:
     """A namespace. Raises BadRegex."""
     if len(regex) > MAX_REGEX_CHARACTERS:
         raise BadRegex(f"is longer than {MAX_REGEX_CHARACTERS} characters")
+    if any("\ud800" <= c <= "\udfff" for c in regex):
+        raise BadRegex("is not Unicode text")
     options = re2.Options()
     options.log_errors = False
     options.max_mem = MAX_PROGRAM_BYTES
