@@ -13,6 +13,7 @@ from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from myelin.services.accounts.log import read_signals
 from myelin.services.e2ee.log import read_device_lists, read_key_counts, read_to_device
+from myelin.services.federation.sending.log import read_forwarded_events, read_queued_edus
 from myelin.services.receipts.log import read_receipts
 from myelin.services.rooms.graph.branches import MAX_ASIDE
 from myelin.services.rooms.rows import to_pdu
@@ -84,6 +85,8 @@ READERS: tuple[ReadKind, ...] = (
     read_to_device,
     read_device_lists,
     read_key_counts,
+    read_queued_edus,
+    read_forwarded_events,
     read_thread_subscriptions,
 )
 """One for each kind of row that has a position."""

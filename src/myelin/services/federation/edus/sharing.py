@@ -1,0 +1,84 @@
+"""Who shares rooms with whom, across servers."""
+
+from myelin.bus.feed import Feed
+from myelin.bus.news import RoomEvents
+from myelin.bus.remembered import Remembered
+from myelin.db.connection import Database
+from myelin.matrix.server_acl import compile_server_acl
+from myelin.services.rooms.cache import Rooms
+from myelin.services.rooms.members import content_of
+from myelin.services.rooms.room import MEMBER, Room
+from myelin.store.destinations import DestinationStore
+from myelin.store.state import StateStore
+
+MAX_REMEMBERED_USERS = 20_000
+ACL = "m.room.server_acl"
+
+
+class Sharing:
+    """Answers from the rooms in memory, or from the database."""
+
+    def __init__(self, server_name: str, database: Database, feed: Feed, rooms: Rooms) -> None:
+        self._server_name = server_name
+        self._state = StateStore(database)
+        self._store = DestinationStore(database)
+        self._rooms = rooms
+        self._servers: Remembered[str, frozenset[str]] = Remembered(MAX_REMEMBERED_USERS)
+        feed.subscribe(RoomEvents, self._hear)
+
+    def is_local(self, user_id: str) -> bool:
+        """Whether the user is one of this server's."""
+        return user_id.partition(":")[2] == self._server_name
+
+    async def room_for(self, origin: str, room_id: str) -> Room | None:
+        """A room that both servers are in, and whose server ACL lets the other one speak."""
+        room = self._rooms.peek(room_id) or await self._rooms.find(room_id)
+        if room is None or origin not in room.servers or self._server_name not in room.servers:
+            return None
+        return room if is_let_in(room, origin) else None
+
+    async def servers_in(self, room_id: str) -> list[str]:
+        """The other servers in a room."""
+        room = self._rooms.peek(room_id) or await self._rooms.find(room_id)
+        return [] if room is None else [name for name in room.servers if name != self._server_name]
+
+    async def is_here(self, room_id: str) -> bool:
+        """Whether one of our users is in a room."""
+        room = await self._rooms.find(room_id)
+        return room is not None and self._server_name in room.servers
+
+    async def servers_of(self, user_id: str) -> frozenset[str]:
+        """The other servers that share a room with a user."""
+        return await self._servers.get(user_id, self._load)
+
+    async def is_shared(self, user_id: str, before: int | None = None) -> bool:
+        """Whether a user is in a room with one of ours, by a membership from before a position, if one is given."""
+        for membership in await self._state.memberships_of(user_id):
+            if membership.membership == "join" and (before is None or membership.from_pos < before):
+                room = await self._rooms.find(membership.room_id)
+                if room is not None and self._server_name in room.servers:
+                    return True
+        return False
+
+    async def _load(self, user_id: str) -> frozenset[str]:
+        return frozenset(await self._store.servers_sharing_with(user_id)) - {self._server_name}
+
+    def _hear(self, _position: int, news: RoomEvents) -> None:
+        for (kind, user_id), _ in news.state:
+            if kind != MEMBER:
+                continue
+            if self.is_local(user_id):
+                self._servers.forget(user_id)
+            else:
+                # Everybody in the room may have one server more, or one less.
+                self._servers = Remembered(MAX_REMEMBERED_USERS)
+
+
+def is_let_in(room: Room, server_name: str) -> bool:
+    """Whether the room's server ACL lets a server take part."""
+    acl = room.state_json.get(ACL)
+    if acl is None:
+        content = content_of(room, ACL) if (ACL, "") in room.state else None
+        acl = room.state_json[ACL] = compile_server_acl(content)
+    allows: bool = acl.allows(server_name)  # type: ignore[attr-defined]  # the dict holds what each user of it puts there
+    return allows
