@@ -3,6 +3,7 @@
 It speaks the Server-Server API well enough to be joined, and says what a real server never would when a test wants it.
 """
 
+import asyncio
 import itertools
 import ssl
 import time
@@ -147,8 +148,13 @@ class Resident:
     ) -> None:
         if self._session is not None:
             await self._session.close()
-        if self._runner is not None:
+        if self._runner is not None and self._runner.server is not None:
+            # Closed in order TLS connections would outlive the test's loop.
+            for connection in self._runner.server.connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
             await self._runner.cleanup()
+            await asyncio.sleep(0)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix("/_matrix/")

@@ -179,7 +179,10 @@ class HttpsClient:
                 server_hostname=target.tls_name,
             )
         async with response:
-            yield HttpsAnswer(response, target.host)
+            try:
+                yield HttpsAnswer(response, target.host)
+            finally:
+                _hang_up(response)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -219,6 +222,16 @@ async def _bounded(read: Callable[[int], Awaitable[bytes]], host: str, max_bytes
         if size > max_bytes:
             raise AnswerTooLarge(f"the answer is larger than {max_bytes} bytes")
         yield chunk
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """End the connection of an answer that was not read to its end.
+
+    Closed in order it would be kept for half a minute, and whatever the other side still sends be read.
+    """
+    connection = response.connection
+    if connection is not None and not response.content.at_eof() and connection.transport is not None:
+        connection.transport.abort()
 
 
 def _trusting(extra_ca: str) -> ssl.SSLContext:
