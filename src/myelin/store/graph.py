@@ -131,7 +131,7 @@ def settle_redactions(redacts: str) -> Statement:
     "state_delta, txn, json) VALUES (:position, :event_id, :room_id, :type, :sender, :state_key, :origin_server_ts, "
     ":flags, :state_base, :state_delta, NULL, :json) ON CONFLICT (event_id) DO UPDATE SET "
     "position = excluded.position, flags = excluded.flags, state_base = excluded.state_base, "
-    "state_delta = excluded.state_delta WHERE events.flags IN (1, 3)"
+    "state_delta = excluded.state_delta WHERE events.flags IN (1, 3) AND events.room_id = excluded.room_id"
 )
 def place_event(
     position: int,

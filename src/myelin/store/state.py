@@ -137,6 +137,14 @@ class StateStore(Store):
         """All that one entry ever was, oldest first."""
 
     @query(
+        "SELECT event_id, membership, from_pos, to_pos FROM state WHERE room_id = :room_id "
+        "AND type = 'm.room.member' AND state_key LIKE '%' || :suffix",
+        slow=True,
+    )
+    async def server_memberships(self, room_id: str, suffix: str) -> list[Interval]:
+        """All that the memberships of users whose ID ends in some way ever were."""
+
+    @query(
         f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
         f"AND to_pos = {OPEN} ORDER BY room_id"
     )

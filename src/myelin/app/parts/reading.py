@@ -25,7 +25,7 @@ from myelin.services.rooms.initial_sync import RoomInitialSync
 from myelin.services.rooms.lone_events import LoneEvents
 from myelin.services.rooms.messages import Messages
 from myelin.services.rooms.pagination import Pagination
-from myelin.services.rooms.ports import RemoteMomentSources
+from myelin.services.rooms.ports import HistorySources, RemoteMomentSources
 from myelin.services.rooms.presentation import Presentation
 from myelin.services.rooms.related_events import RelatedEvents
 from myelin.services.rooms.selection import Selection
@@ -35,6 +35,7 @@ from myelin.services.rooms.viewpoint import Viewpoints
 from myelin.services.rooms.visibility import Visibility
 from myelin.services.userdata.account_data import AccountData
 from myelin.services.userdata.ignored_users import IgnoredUsers
+from myelin.services.userdata.unwanted_invites import UnwantedInvites
 from myelin.store.directory import DirectoryStore
 
 MIB = 1024 * 1024
@@ -66,17 +67,20 @@ def make_reading(ground: Ground, services: Mapping[type, Any]) -> Part:
     context = EventContext(client_events, pagination, presentation, state)
     viewpoints = Viewpoints(services[Rooms], visibility)
     moments = RemoteMomentSources()
+    histories = HistorySources()
     made = (
         client_events,
         visibility,
         ignored_users,
+        UnwantedInvites(services[AccountData], ignored_users),
         bundles,
         presentation,
         state,
         context,
         viewpoints,
         LoneEvents(database, viewpoints, context),
-        Messages(pagination, presentation, state),
+        Messages(pagination, presentation, state, viewpoints, histories),
+        histories,
         RelatedEvents(database, client_events, context, selection),
         Threads(database, client_events, ignored_users),
         EventsByTime(database, client_events, moments),

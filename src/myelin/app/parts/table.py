@@ -11,7 +11,9 @@ from myelin.app.parts.calls import make_calls
 from myelin.app.parts.delayed_events import make_delayed_events
 from myelin.app.parts.directory import make_directory
 from myelin.app.parts.e2ee import make_e2ee
+from myelin.app.parts.edus import make_edus
 from myelin.app.parts.federation_peers import make_federation_peers
+from myelin.app.parts.handshakes import make_handshakes
 from myelin.app.parts.initial_sync import make_initial_sync
 from myelin.app.parts.log import make_log
 from myelin.app.parts.media import make_media
@@ -19,10 +21,12 @@ from myelin.app.parts.part import Part
 from myelin.app.parts.previews import make_previews
 from myelin.app.parts.push import make_push
 from myelin.app.parts.reading import make_reading
+from myelin.app.parts.receiving import make_receiving
 from myelin.app.parts.rendezvous import make_rendezvous
 from myelin.app.parts.rooms import make_rooms
 from myelin.app.parts.rooms_api import make_room_moves, make_rooms_api
 from myelin.app.parts.search import make_search, make_search_index
+from myelin.app.parts.sending import make_sending
 from myelin.app.parts.sliding_sync import make_sliding_sync
 from myelin.app.parts.sticky_events import make_sticky_events
 from myelin.app.parts.sync import make_sync
@@ -40,11 +44,15 @@ PARTS: tuple[MakePart, ...] = (
     make_media,
     make_previews,
     make_rooms,
+    make_sending,
     make_rooms_api,
     make_e2ee,
     make_user_data,
     make_room_moves,
     make_reading,
+    make_receiving,
+    make_edus,
+    make_handshakes,
     make_asking,
     make_search,
     make_threads,

@@ -1,7 +1,7 @@
 """What one user can see of one room: the stretches of the log in which they were members, and what was visible then."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from myelin.matrix.history_visibility import HistoryVisibility, Standing, user_may_see, user_may_see_message
@@ -11,7 +11,7 @@ from myelin.store.state import OPEN
 OPEN_HISTORIES = frozenset({HistoryVisibility.SHARED, HistoryVisibility.WORLD_READABLE})
 """Who is joined sees all that was sent under these."""
 
-EVERYWHERE = ((BEGINNING, OPEN),)
+NOBODY: Mapping[str, int] = {}
 
 
 class VisibleFrom(NamedTuple):
@@ -24,11 +24,13 @@ class VisibleFrom(NamedTuple):
 class History:
     """All that a room's history visibility ever was."""
 
-    __slots__ = ("entries", "is_open")
+    __slots__ = ("entries", "is_open", "reach")
 
-    def __init__(self, entries: Iterable[VisibleFrom]) -> None:
+    def __init__(self, entries: Iterable[VisibleFrom], reach: int = BEGINNING) -> None:
         """`entries` are in the order of the log."""
         self.entries = tuple(entries)
+        self.reach = reach
+        """Nothing is known of events below this position: they came when this had been read, by backfilling."""
         self.is_open = all(entry.visibility in OPEN_HISTORIES for entry in self.entries)
         """Whether who is joined sees everything: it was always shared or world readable."""
 
@@ -49,10 +51,14 @@ class MembershipFrom(NamedTuple):
 class Sight:
     """Decides for each event of a room whether its reader may see it. Asks nobody."""
 
-    __slots__ = ("_memberships", "_stretches", "history", "joined_since", "last_join_ended", "sees_all", "user_id")
+    __slots__ = (
+        "_memberships", "_stretches", "erased", "history", "joined_since", "last_join_ended", "sees_all", "user_id",
+    )  # fmt: skip
 
-    def __init__(self, user_id: str, history: History, memberships: Sequence[MembershipFrom]) -> None:
-        """`memberships` are in the order of the log."""
+    def __init__(
+        self, user_id: str, history: History, memberships: Sequence[MembershipFrom], erased: Mapping[str, int] = NOBODY
+    ) -> None:
+        """`memberships` are in the order of the log; `erased` are users, and since which position."""
         self.user_id = user_id
         self.history = history
         self._memberships = memberships
@@ -62,22 +68,33 @@ class Sight:
         """The position of the event that ended the user's last stay, `OPEN` while they are in the room, None: never."""
         self.joined_since = _start_of_stay(memberships)
         """The position of the event by which the user, who is in the room, came in; `OPEN` if they are not."""
-        self.sees_all = history.is_open and self.last_join_ended == OPEN
+        self.erased = {user: at for user, at in erased.items() if self.joined_since >= at}
+        """Erased users whose events may have to be hidden: those who were gone when the reader came in."""
+        self.sees_all = history.is_open and self.last_join_ended == OPEN and not self.erased
         """Whether no event of the room needs to be looked at one by one."""
 
     def may_see(self, event: TimelineEvent) -> bool:
         """Whether the user may see an event."""
+        if event.position < self.history.reach:
+            return False
         if self.sees_all or event.position >= self.joined_since:
             return True
         return user_may_see(
             event.pdu, self.user_id, self._before(event.position), joined_later=self._joined_after(event.position)
         )
 
+    def hides(self, sender: str, position: int) -> bool:
+        """Whether an event's sender was erased before the user came in, and never was seen by them."""
+        at = self.erased.get(sender)
+        return at is not None and not any(
+            m.membership == "join" and m.position < at and m.until > position for m in self._memberships
+        )
+
     @property
     def stretches(self) -> Sequence[tuple[int, int]]:
         """Where the user may see anything, in the order of the log, both ends included; nothing outside is visible."""
         if self.sees_all:
-            return EVERYWHERE
+            return ((self.history.reach, OPEN),)
         if self._stretches is None:
             self._stretches = self._find_stretches()
         return self._stretches
@@ -88,7 +105,8 @@ class Sight:
         changes.update(m.position for m in self._memberships)
         changes.update(m.until for m in self._memberships if m.until != OPEN)
         found: list[tuple[int, int]] = []
-        before = BEGINNING
+        before = self.history.reach
+        changes = {at for at in changes if at > before}
         for at in sorted(changes):
             if before < at and self.may_see_at(at - 1):
                 _extend(found, before, at - 1)
@@ -99,10 +117,11 @@ class Sight:
             _extend(found, before, OPEN)
         return found
 
-    def visible(self, events: Sequence[TimelineEvent]) -> list[TimelineEvent]:
+    def visible(self, events: Iterable[TimelineEvent]) -> list[TimelineEvent]:
         """Those of the events that the user may see."""
         if self.sees_all:
-            return list(events)
+            reach = self.history.reach
+            return [event for event in events if event.position >= reach]
         return [event for event in events if self.may_see(event)]
 
     def may_see_at(self, position: int) -> bool:

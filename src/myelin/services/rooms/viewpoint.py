@@ -37,9 +37,15 @@ class Viewpoints:
         room = await self._rooms.find(room_id)
         if room is None:
             raise Forbidden("You are not a member of this room")
+        await self._visibility.refresh(room)
         position = await self._visibility.may_read_state(room, requester.user_id)
         sight = await self._visibility.sight(room, requester.user_id)
         return Viewpoint(room, requester.user_id, requester.device_id, sight, position)
+
+    async def again(self, view: Viewpoint) -> Viewpoint:
+        """The same view of a room that has got more of its past meanwhile."""
+        await self._visibility.refresh(view.room)
+        return view._replace(sight=await self._visibility.sight(view.room, view.user_id))
 
     async def of_whole(self, requester: Requester, room_id: str) -> Viewpoint:
         """Look at all of a room: where its members are still being fetched, once they are here. Raises Forbidden.
@@ -58,5 +64,6 @@ class Viewpoints:
         room = await self._rooms.find(room_id)
         if room is None:
             raise NotFound("There is no such event")
+        await self._visibility.refresh(room)
         sight = await self._visibility.sight(room, requester.user_id)
         return Viewpoint(room, requester.user_id, requester.device_id, sight, room.position)

@@ -1,7 +1,7 @@
 """Who may see which events of a room, and as of when its state (spec: room history visibility)."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
@@ -11,9 +11,11 @@ from myelin.bus.remembered import Remembered
 from myelin.db.connection import Database
 from myelin.matrix.errors import Forbidden
 from myelin.matrix.history_visibility import HistoryVisibility, visibility_of
+from myelin.services.rooms.erasure import Erasures, as_if_redacted, is_of_the_user
 from myelin.services.rooms.room import CREATE, MEMBER, Room
 from myelin.services.rooms.sight import History, MembershipFrom, Sight, VisibleFrom
-from myelin.services.rooms.timeline import TimelineEvent
+from myelin.services.rooms.timeline import BEGINNING, TimelineEvent
+from myelin.store.graph import GraphStore
 from myelin.store.state import StateStore
 
 HISTORY_VISIBILITY = "m.room.history_visibility"
@@ -26,6 +28,8 @@ class Visibility:
 
     def __init__(self, database: Database, feed: Feed) -> None:
         self._state = StateStore(database)
+        self._gaps = GraphStore(database)
+        self._erasures = Erasures(database, feed)
         self._histories: Remembered[str, History] = Remembered(MAX_HISTORIES)
         self._sights: Remembered[tuple[str, str], Sight] = Remembered(MAX_SIGHTS)
         feed.subscribe(RoomEvents, self._hear)
@@ -39,23 +43,30 @@ class Visibility:
         if user_id not in room.joined:
             return False
         history = self._histories.recall(room.room_id)
-        return history is not None and history.is_open
+        if history is None or not history.is_open:
+            return False
+        erased = self._erasures.recall(room)
+        if erased:
+            sight = self._sights.recall((room.room_id, user_id))
+            return sight is not None and sight.sees_all
+        return erased is not None
 
     async def visible(self, room: Room, user_id: str, events: Sequence[TimelineEvent]) -> list[TimelineEvent]:
-        """Those of the room's events that the user may see, in their order."""
-        if user_id in room.joined and (await self._history(room.room_id)).is_open:
+        """Those of the room's events that the user may see, in their order, redacted where their sender was erased."""
+        erased = await self._erasures.of(room)
+        if not erased and user_id in room.joined and (await self._history(room.room_id)).is_open:
             return list(events)
-        return (await self.sight(room, user_id)).visible(events)
+        return shown(room, await self.sight(room, user_id), events)
 
     async def sight(self, room: Room, user_id: str) -> Sight:
         """What the user can see of the room, for many questions: at most two queries, usually none."""
-        history = await self._history(room.room_id)
+        history, erased = await self._history(room.room_id), await self._erasures.of(room)
         key = room.room_id, user_id
         held = self._sights.recall(key)
         if held is not None and held.history is history:
             return held
         self._sights.forget(key)
-        return await self._sights.get(key, lambda _: self._look(room.room_id, user_id, history))
+        return await self._sights.get(key, lambda _: self._look(room.room_id, user_id, history, erased))
 
     async def may_read_state(self, room: Room, user_id: str) -> int:
         """The position as of which the user may read the room: the current one, or that at which they left.
@@ -71,6 +82,19 @@ class Visibility:
             return room.position
         raise Forbidden("You are not a member of this room")
 
+    async def refresh(self, room: Room) -> None:
+        """Take notice of what was backfilled, by whatever process; only rooms that came from elsewhere have a past."""
+        if room.floor != BEGINNING:
+            await self.history(room.room_id, await self._gaps.backward())
+
+    async def history(self, room_id: str, position: int = 0) -> History:
+        """All that the room's history visibility ever was, as far back as a position at least."""
+        history = await self._history(room_id)
+        if position < history.reach:
+            self._histories.forget(room_id)
+            history = await self._history(room_id)
+        return history
+
     async def _history(self, room_id: str) -> History:
         held = self._histories.recall(room_id)
         if held is not None:
@@ -81,14 +105,16 @@ class Visibility:
         return (await self._read([room_id]))[room_id]
 
     async def _read(self, room_ids: list[str]) -> dict[str, History]:
+        # First how far back events go: what is backfilled from here on is not covered.
+        reach = await self._gaps.backward()
         entries: dict[str, list[VisibleFrom]] = defaultdict(list)
         for row in await self._state.history_visibilities(room_ids):
             entries[row.room_id].append(VisibleFrom(row.from_pos, visibility_of(orjson.loads(row.json)["content"])))
-        return {room_id: History(entries[room_id]) for room_id in room_ids}
+        return {room_id: History(entries[room_id], reach) for room_id in room_ids}
 
-    async def _look(self, room_id: str, user_id: str, history: History) -> Sight:
+    async def _look(self, room_id: str, user_id: str, history: History, erased: Mapping[str, int]) -> Sight:
         rows = await self._state.memberships_in(user_id, room_id)
-        return Sight(user_id, history, [MembershipFrom(r.from_pos, r.to_pos, r.membership) for r in rows])
+        return Sight(user_id, history, [MembershipFrom(r.from_pos, r.to_pos, r.membership) for r in rows], erased)
 
     def _hear(self, position: int, news: RoomEvents) -> None:
         for key, _ in news.state:
@@ -104,6 +130,19 @@ class Visibility:
                 news.room_id,
                 History(VisibleFrom(at, visibility_of(p.content)) for at, p in changes if p.type == HISTORY_VISIBILITY),
             )
+
+
+def shown(room: Room, sight: Sight, events: Iterable[TimelineEvent]) -> list[TimelineEvent]:
+    """The events that a user may see, redacted where their sender was erased before the user came in."""
+    seen = sight.visible(events)
+    if not sight.erased:
+        return seen
+    return [as_if_redacted(e, room) if is_hidden(sight, e) else e for e in seen]
+
+
+def is_hidden(sight: Sight, event: TimelineEvent) -> bool:
+    """Whether an event's content is not for the user, as its sender was erased."""
+    return bool(sight.erased) and is_of_the_user(event) and sight.hides(event.pdu.sender, event.position)
 
 
 def is_world_readable(room: Room) -> bool:

@@ -59,7 +59,16 @@ class Timelines:
         self._selection = selection
 
     async def read(self, room: Room, user_id: str, window: Window) -> Stretch:
-        """At most `limit` events that the filter wants and the user may see, the newest ones of the window."""
+        """At most `limit` events that the filter wants and the user may see, the newest ones of the window.
+
+        What stands before the floor of the room does not lead up to what comes after it: there the timeline is cut.
+        """
+        if window.after < room.floor - 1 and window.until >= room.floor:
+            found = await self._read(room, user_id, window._replace(after=room.floor - 1))
+            return found._replace(limited=True)
+        return await self._read(room, user_id, window)
+
+    async def _read(self, room: Room, user_id: str, window: Window) -> Stretch:
         after, until, limit, wanted, ignored = window
         if wanted.passes_none or limit == 0:
             happened = min(room.position, until) > after

@@ -7,6 +7,7 @@ import orjson
 
 from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
+from myelin.db.sql import Statement
 from myelin.matrix.events.pdu import Pdu
 from myelin.services.rooms.graph.events_by_id import EventsById
 from myelin.services.rooms.graph.incoming import Incoming
@@ -29,12 +30,12 @@ class Outliers:
         self._events = events
 
     async def keep(self, pdus: Sequence[Pdu], rejected: Collection[str] = ()) -> None:
-        """Keep events, those that are here already passed over; `rejected` are IDs."""
+        """Keep events, those that are here already passed over; `rejected` are IDs of such as are not marked so."""
         for start in range(0, len(pdus), AT_ONCE):
             chunk = pdus[start : start + AT_ONCE]
             async with self._database.transaction() as transaction:
                 lowest = await LogStore(transaction).take_backward_positions(len(chunk))
-                rows = [put_outlier(*_columns(p, lowest + i, p.event_id in rejected)) for i, p in enumerate(chunk)]
+                rows = [_statement(p, at, p.rejected or p.event_id in rejected) for at, p in enumerate(chunk, lowest)]
                 await transaction.execute_many(rows[0].sql, [row.args for row in rows])
             self._events.forget(pdu.event_id for pdu in chunk)
             await asyncio.sleep(0)
@@ -55,9 +56,8 @@ def _flags(item: Incoming) -> int:
     return (REJECTED if item.rejected else 0) | (SOFT_FAILED if item.soft_failed else 0)
 
 
-def _columns(pdu: Pdu, position: int, is_rejected: bool) -> tuple[int, str, str, str, str, str | None, int, int, bytes]:
-    flags = OUTLIER | REJECTED if is_rejected else OUTLIER
-    return (
+def _statement(pdu: Pdu, position: int, is_rejected: bool) -> Statement:
+    return put_outlier(
         position,
         pdu.event_id,
         pdu.room_id,
@@ -65,6 +65,6 @@ def _columns(pdu: Pdu, position: int, is_rejected: bool) -> tuple[int, str, str,
         pdu.sender,
         pdu.state_key,
         pdu.origin_server_ts,
-        flags,
+        OUTLIER | REJECTED if is_rejected else OUTLIER,
         orjson.dumps(pdu.raw),
     )

@@ -12,7 +12,7 @@ from myelin.db.connection import Database
 from myelin.matrix.errors import NotFound
 from myelin.matrix.events.asking import answer_with
 from myelin.matrix.events.pdu import Pdu, StateKey, StateMap
-from myelin.matrix.room_versions import RoomVersion
+from myelin.matrix.room_versions import EventIdFormat, RoomVersion
 from myelin.matrix.state_resolution import resolve
 from myelin.services.rooms.graph.events_by_id import MAX_ASKED, NOTHING, EventsById
 from myelin.services.rooms.graph.state_point import StatePoint, changed, decode_delta, difference
@@ -71,6 +71,12 @@ class RoomGraph:
             return {}
         found = await self._places.places(list(event_ids))
         return {p.event_id: p for p in found if p.room_id == room_id and not p.flags & OUTLIER}
+
+    async def is_elsewhere(self, room: Room, event_id: str) -> bool:
+        """Whether an event of another room has this ID, as it can where servers choose IDs."""
+        if room.version.event_id_format is not EventIdFormat.SENDER_CHOSEN:
+            return False
+        return any(place.room_id != room.room_id for place in await self._places.places([event_id]))
 
     async def points_after(self, room_id: str, event_ids: Sequence[str]) -> dict[str, StatePoint]:
         """Where the state after each of the events is to be had, for those that have a place here."""
