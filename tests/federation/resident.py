@@ -20,6 +20,7 @@ from federation.authority import Authority
 from federation.scripted_room import ScriptedRoom
 from federation.servers import Homeserver
 from myelin.matrix.events.parse import parse_pdu
+from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.events.signatures import countersign_event
 from myelin.matrix.room_versions import ROOM_VERSIONS
 from myelin.matrix.signing import SigningKey, sign_json
@@ -214,14 +215,17 @@ class Resident:
         pdu = parse_pdu(orjson.loads(await request.read()), room.version)
         state = dict(room.state)
         room.take(pdu)
-        answer = self.join_answer(room, state, omit_members=request.query.get("omit_members") == "true")
+        answer = self.join_answer(room, state, omit_members=request.query.get("omit_members") == "true", join=pdu)
         answer["event"] = pdu.raw
         return _json(answer if "/v2/" in request.path else [200, answer])
 
-    def join_answer(self, room: ScriptedRoom, state: Mapping[Any, str], *, omit_members: bool) -> dict[str, Any]:
+    def join_answer(
+        self, room: ScriptedRoom, state: Mapping[Any, str], *, omit_members: bool, join: Pdu | None = None
+    ) -> dict[str, Any]:
         """What `send_join` answers: the state before the join and what it is allowed by."""
         told = [event_id for key, event_id in state.items() if not (omit_members and key[0] == "m.room.member")]
-        chain = [pdu for pdu in room.auth_chain(told) if not omit_members or pdu.event_id not in set(told)]
+        allowed = [*told, *([join.event_id] if join is not None else [])]
+        chain = [pdu for pdu in room.auth_chain(allowed) if not omit_members or pdu.event_id not in set(told)]
         answer: dict[str, Any] = {
             "origin": self.server_name,
             "state": [room.events[event_id].raw for event_id in told],

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from myelin.matrix.auth_rules.domains import domain_of
-from myelin.matrix.errors import EventFormatError, InvalidParam
+from myelin.matrix.errors import EventFormatError, Forbidden, InvalidParam
 from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.room_versions import RoomVersion
 from myelin.services.federation.handshakes.asking_in_turn import AskingInTurn
@@ -90,7 +90,7 @@ class Joining:
         room = await self._rooms.find(wanted.room_id)
         if room is not None and self._residence.is_in(room):
             answer = await self._completing.send(server, pdu, _sending())
-            await self._receiver.accept(server, await self._as_authorised(pdu, template, answer))
+            await self._take_in(server, await self._as_authorised(pdu, template, answer))
             return
         answer = await self._completing.send(server, pdu, _sending(OMIT_MEMBERS))
         pdu = await self._as_authorised(pdu, template, answer)
@@ -113,6 +113,13 @@ class Joining:
         if is_partial:
             self._partial.wake()
         _log.info("joined a room", room_id=pdu.room_id, server=server, partial=is_partial)
+
+    async def _take_in(self, server: str, pdu: Pdu) -> None:
+        """The join comes into a room that is here; what it hangs on may have to be fetched first."""
+        await self._receiver.receive_pdu(server, pdu.raw)
+        room = await self._rooms.get(pdu.room_id)
+        if room.membership(pdu.sender) != "join":
+            raise Forbidden("The room does not let you in any more")
 
     async def _as_authorised(self, pdu: Pdu, template: Template, answer: Mapping[str, Any]) -> Pdu:
         """The join with the signature of the server that lets the user into a restricted room."""
