@@ -55,6 +55,11 @@ def put_account_data(
     """Set a piece of account data."""
 
 
+@statement("DELETE FROM account_data WHERE user_id = :user_id")
+def delete_account_data(user_id: str) -> Statement:
+    """Forget all data of a user."""
+
+
 CLAIM_UNCHANGED = ClaimSql(
     "CLAIM_UNCHANGED",
     single="INSERT INTO account_data (user_id, room_id, type, position, json)"

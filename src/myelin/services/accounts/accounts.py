@@ -10,6 +10,8 @@ from myelin.matrix.errors import Forbidden, InvalidParam, NotFound
 from myelin.matrix.identifiers import is_user_id
 from myelin.services.accounts.passwords import PasswordService
 from myelin.services.accounts.ports import DeactivationListeners, DeviceDeletion
+from myelin.store.account_data import delete_account_data
+from myelin.store.erasure import put_erased
 from myelin.store.profiles import delete_profile
 from myelin.store.sessions import end_sessions_of_user
 from myelin.store.signals import put_profile_changed, put_sessions_ended
@@ -65,7 +67,10 @@ class AccountService:
             await self._committer.commit(Write(lambda _: [change]))
 
     async def deactivate(self, user_id: str, *, erase: bool) -> None:
-        """End the account for good: nobody can sign in, and its name is not free again."""
+        """End the account for good: nobody can sign in, and its name is not free again.
+
+        With `erase`, what it wrote is shown redacted to who comes into its rooms from now on, and its data is deleted.
+        """
         await self._committer.commit(
             Write(
                 lambda position: [
@@ -74,6 +79,7 @@ class AccountService:
                     delete_profile(user_id),
                     put_sessions_ended(position, user_id, None),
                     put_profile_changed(position, user_id, ""),
+                    *([put_erased(user_id, position), delete_account_data(user_id)] if erase else []),
                 ],
                 news=[SessionsEnded(user_id)],
             )

@@ -12,6 +12,7 @@ import orjson
 from myelin.matrix.relations import latest_edit
 from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.room import Room
+from myelin.services.rooms.sight import Sight
 from myelin.services.rooms.timeline import TimelineEvent, render_json
 from myelin.services.rooms.visibility import Visibility
 from myelin.services.userdata.ignored_users import IgnoredUsers
@@ -86,7 +87,7 @@ class Bundles:
             children = [
                 child
                 for child in parent.children
-                if child.sender not in ignored and (sight is None or sight.may_see_at(child.position))
+                if child.sender not in ignored and (sight is None or _is_seen(sight, child))
             ]
             seen[parent.pdu.event_id] = _Children(
                 edits=_candidates(parent, children),
@@ -151,6 +152,10 @@ class _Rendering:
             room_id=reader.room_id,
             more=more,
         )
+
+
+def _is_seen(sight: Sight, child: Relation) -> bool:
+    return sight.may_see_at(child.position) and not sight.hides(child.sender, child.position)
 
 
 def _candidates(parent: TimelineEvent, children: Iterable[Relation]) -> list[Relation]:

@@ -13,6 +13,7 @@ from myelin.services.rooms.state_reading import StateReading
 from myelin.services.rooms.timeline import TimelineEvent
 from myelin.services.rooms.tokens import page_token
 from myelin.services.rooms.viewpoint import Viewpoint
+from myelin.services.rooms.visibility import shown
 
 
 class EventContext:
@@ -31,9 +32,10 @@ class EventContext:
         event = self._client_events.recall(view.room, event_id)
         if event is None:
             event = (await self._client_events.by_id(view.room, [event_id])).get(event_id)
-        if event is None or not view.sight.may_see(event):
+        visible = shown(view.room, view.sight, () if event is None else (event,))
+        if not visible:
             raise NotFound("There is no such event")
-        return event
+        return visible[0]
 
     async def json(self, view: Viewpoint, event_id: str) -> bytes:
         """An event as JSON. Raises NotFound."""
@@ -45,15 +47,15 @@ class EventContext:
         back, forward = Span.back(event.position - 1), Span.forward(event.position)
         before = await self._pagination.page(view, back, limit // 2, wanted)
         after = await self._pagination.page(view, forward, limit - limit // 2, wanted)
-        shown = [*before.events, event, *after.events]
-        last = shown[-1] if after.events else event
-        rendered = await self._presentation.of(view, shown)
+        found = [*before.events, event, *after.events]
+        last = found[-1] if after.events else event
+        rendered = await self._presentation.of(view, found)
         count = len(before.events)
         return {
             "event": orjson.Fragment(rendered[count]),
             "events_before": spliced(rendered[:count]),
             "events_after": spliced(rendered[count + 1 :]),
-            "state": spliced(await self._state.around(view, last.position, shown, wanted)),
+            "state": spliced(await self._state.around(view, last.position, found, wanted)),
             "start": page_token(_start(before, event)),
             "end": page_token(last.position if after.end is None else after.end),
         }

@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 
 from myelin.services.rooms.bundles import Bundles
-from myelin.services.rooms.sight import Sight
+from myelin.services.rooms.erasure import as_if_redacted
 from myelin.services.rooms.timeline import TimelineEvent, render_json, render_plain, room_part, transaction_part
 from myelin.services.rooms.viewpoint import Viewpoint
+from myelin.services.rooms.visibility import is_hidden
 from myelin.telemetry.ambient import Clock
 
 _JOINED = b',"membership":"join"'
@@ -40,10 +41,11 @@ class Presentation:
             rendered.append(render_plain(event, now_ms, middle, more))
         return rendered
 
-    def state(self, sight: Sight, events: Iterable[TimelineEvent]) -> list[bytes]:
+    def state(self, view: Viewpoint, events: Iterable[TimelineEvent]) -> list[bytes]:
         """State events, as lists of the room's state give them: what they replaced is for who saw them being sent."""
-        now_ms = self._clock.now_ms()
+        now_ms, sight = self._clock.now_ms(), view.sight
         if not sight.sees_all:
+            events = [as_if_redacted(e, view.room) if is_hidden(sight, e) else e for e in events]
             events = [event if event.replaces is None or sight.may_see(event) else _alone(event) for event in events]
         return [render_json(event, now_ms, room_id=event.pdu.room_id) for event in events]
 

@@ -8,6 +8,7 @@ from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.filters import EventFilter
 from myelin.services.rooms.timeline import TimelineEvent
 from myelin.services.rooms.viewpoint import Viewpoint
+from myelin.services.rooms.visibility import shown
 from myelin.services.userdata.ignored_users import IgnoredUsers
 from myelin.store.relations import RelationStore
 
@@ -23,7 +24,7 @@ class Selection:
         """Those of the events, in their order, that the reader is given."""
         if wanted.passes_none:
             return []
-        chosen = view.sight.visible(events)
+        chosen = shown(view.room, view.sight, events)
         ignored = await self._ignored_users.of(view.user_id)
         if ignored:
             chosen = [e for e in chosen if e.pdu.state_key is not None or e.pdu.sender not in ignored]

@@ -50,7 +50,7 @@ class StateReading:
 
     def json(self, view: Viewpoint, event: TimelineEvent) -> bytes:
         """A state event as JSON."""
-        return self._presentation.state(view.sight, [event])[0]
+        return self._presentation.state(view, [event])[0]
 
     async def members(
         self, view: Viewpoint, at: int | None, membership: str | None, not_membership: str | None
@@ -106,7 +106,7 @@ class StateReading:
                 await asyncio.sleep(0)
             events = (await self._client_events.state(view.room, todo[first : first + AT_ONCE])).values()
             chosen = [event for event in events if wanted.passes_all or matches(wanted, event.pdu)]
-            rendered += self._presentation.state(view.sight, chosen)
+            rendered += self._presentation.state(view, chosen)
         return rendered
 
     async def _at(self, room: Room, position: int) -> dict[StateKey, str]:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from myelin.db.connection import Database
 from myelin.services.rooms.client_events import ClientEvents
-from myelin.services.rooms.room import redacted
+from myelin.services.rooms.erasure import as_if_redacted
 from myelin.services.rooms.timeline import TimelineEvent
 from myelin.services.rooms.viewpoint import Viewpoint
+from myelin.services.rooms.visibility import shown
 from myelin.services.userdata.ignored_users import IgnoredUsers
 from myelin.store.relations import RelationStore
 
@@ -53,16 +54,10 @@ class Threads:
         self, view: Viewpoint, event_ids: Sequence[str], *, participated: bool
     ) -> dict[str, TimelineEvent]:
         found = await self._client_events.by_id(view.room, event_ids)
-        roots = {event_id: event for event_id, event in found.items() if view.sight.may_see(event)}
+        roots = {event.pdu.event_id: event for event in shown(view.room, view.sight, found.values())}
         if participated and roots:
             answered = set(await self._relations.threads_with(view.user_id, list(roots)))
             roots = {e: root for e, root in roots.items() if e in answered or root.pdu.sender == view.user_id}
         ignored = await self._ignored_users.of(view.user_id)
-        return {e: _hidden(root, view) if root.pdu.sender in ignored else root for e, root in roots.items()}
-
-
-def _hidden(root: TimelineEvent, view: Viewpoint) -> TimelineEvent:
-    """The root by a user whom the reader ignores: as if it were redacted, with what others answered."""
-    hidden = TimelineEvent(root.position, redacted(root.pdu, view.room.version))
-    hidden.children = [child for child in root.children if child.rel_type != "m.replace"]
-    return hidden
+        # What an ignored user began is shown as if it were redacted, with what others answered.
+        return {e: as_if_redacted(root, view.room) if root.pdu.sender in ignored else root for e, root in roots.items()}

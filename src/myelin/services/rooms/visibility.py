@@ -107,6 +107,7 @@ class Visibility:
     async def _read(self, room_ids: list[str]) -> dict[str, History]:
         # First how far back events go: what is backfilled from here on is not covered.
         reach = await self._gaps.backward()
+        await self._erasures.load()
         entries: dict[str, list[VisibleFrom]] = defaultdict(list)
         for row in await self._state.history_visibilities(room_ids):
             entries[row.room_id].append(VisibleFrom(row.from_pos, visibility_of(orjson.loads(row.json)["content"])))
@@ -125,6 +126,7 @@ class Visibility:
         if news.is_gap:
             self._histories.forget(news.room_id)
         elif news.state and news.pdus and news.pdus[0].state_key is not None and news.pdus[0].key == CREATE:
+            self._erasures.has_begun(news.room_id)
             changes = enumerate(news.pdus, position)
             self._histories.put(
                 news.room_id,

@@ -12,6 +12,7 @@ from myelin.http.requester import Requester
 from myelin.matrix.filters import EventFilter
 from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.selection import Selection
+from myelin.services.rooms.sight import Sight
 from myelin.services.rooms.timeline import TimelineEvent
 from myelin.services.rooms.viewpoint import Viewpoint, Viewpoints
 from myelin.services.rooms.visibility import Visibility
@@ -80,7 +81,7 @@ class MessageSearch:
             return NOTHING
         matches = await self._matches(term, criteria, room_ids)
         views = await self._views(requester, matches)
-        visible = [m for m in matches if m.room_id in views and views[m.room_id].sight.may_see_at(m.position)]
+        visible = [m for m in matches if m.room_id in views and _is_seen(views[m.room_id].sight, m)]
         if after is not None and after.key == "sender":
             visible = [match for match in visible if match.sender == after.value]
         ordered = sorted(visible, key=_rank if criteria.order_by == "rank" else _age)
@@ -146,6 +147,10 @@ class MessageSearch:
             chosen = await self._selection.of(views[room_id], list(events.values()), wanted)
             found.update((event.pdu.event_id, event) for event in chosen)
         return found
+
+
+def _is_seen(sight: Sight, match: Match) -> bool:
+    return sight.may_see_at(match.position) and not sight.hides(match.sender, match.position)
 
 
 def _rank(match: Match) -> tuple[float, int]:
