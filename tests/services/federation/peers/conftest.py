@@ -25,6 +25,15 @@ def clock() -> HeldClock:
     return HeldClock()
 
 
+@pytest.fixture
+async def lite(tmp_path: Path) -> AsyncIterator[Database]:
+    """SQLite alone, where the engine makes no difference."""
+    database = await open_database(make_config(tmp_path))
+    await migrate(database, MIGRATIONS)
+    yield database
+    await database.close()
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     url = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""

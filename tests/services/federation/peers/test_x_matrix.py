@@ -19,9 +19,7 @@ SERVER_NAMES = st.sampled_from(["a.test", "a.test:8448", "[::1]:1", "1.2.3.4"])
 
 
 def test_what_is_written_is_what_the_spec_shows():
-    assert CLAIM.header() == (
-        'X-Matrix origin="a.test:8448",destination="b.test",key="ed25519:k_1",sig="c2ln+/ABC"'
-    )
+    assert CLAIM.header() == ('X-Matrix origin="a.test:8448",destination="b.test",key="ed25519:k_1",sig="c2ln+/ABC"')
     assert parse_x_matrix(CLAIM.header()) == CLAIM
 
 
@@ -40,7 +38,7 @@ def test_every_way_to_write_it_is_read(header: str):
 
 
 def test_older_servers_name_no_destination():
-    assert parse_x_matrix('X-Matrix origin=a.test,key=ed25519:1,sig=x') == XMatrix("a.test", None, "ed25519:1", "x")
+    assert parse_x_matrix("X-Matrix origin=a.test,key=ed25519:1,sig=x") == XMatrix("a.test", None, "ed25519:1", "x")
 
 
 @pytest.mark.parametrize(

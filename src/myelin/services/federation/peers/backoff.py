@@ -76,7 +76,7 @@ class Backoffs:
         """Learn what earlier runs and other processes know, for ever."""
         while True:
             await self.refresh()
-            await PeerBackoffStore(self._database).delete_settled(self._clock.now_ms() - KEEP_SETTLED_MS)
+            await self.forget_settled()
             await asyncio.sleep(REFRESH_S)
 
     async def refresh(self) -> None:
@@ -87,6 +87,10 @@ class Backoffs:
                 self._known[row.server_name] = Backoff(row.failures, row.retry_at_ts)
             elif self._known.pop(row.server_name, None) is not None:
                 self._awaken(row.server_name)
+
+    async def forget_settled(self) -> None:
+        """Forget servers that came back long ago, or that nobody has asked for long."""
+        await PeerBackoffStore(self._database).delete_settled(self._clock.now_ms() - KEEP_SETTLED_MS)
 
     async def _note(self, server_name: str, backoff: Backoff) -> None:
         if backoff.failures:
