@@ -29,6 +29,7 @@ from myelin.services.rooms.visibility import Visibility
 from myelin.services.threads.subscribers import ThreadSubscribers
 from myelin.services.userdata.ignored_users import IgnoredUsers
 from myelin.services.userdata.push_rules import PushRulesets
+from myelin.services.userdata.unwanted_invites import UnwantedInvites
 
 USER_AGENT = "Myelin"
 HOLDER_BYTES = 8
@@ -91,6 +92,7 @@ def _loop(
         services[IgnoredUsers],
         names,
         services[ThreadSubscribers],
+        services[UnwantedInvites],
     )
     holder = ground.randomness.token_bytes(HOLDER_BYTES).hex()
     cursor = PushCursor(database, ground.committer, holder, ground.clock)

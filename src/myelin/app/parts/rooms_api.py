@@ -137,6 +137,7 @@ def _add_sending(ground: Ground, services: Mapping[type, Any], made: dict[type, 
     rooms, writer, names = services[Rooms], services[RoomWriter], services[ProfileService]
     name, database = ground.server_name, ground.database
     made[InvitePermission] = InvitePermission(database)
+    services[Discovery].unstable_features["org.matrix.msc4155"] = True
     made[EventSender] = EventSender(writer, database, {CANONICAL_ALIAS: CanonicalAliasCheck(rooms, made[Aliases])})
     made[RoomCreation] = RoomCreation(
         name,

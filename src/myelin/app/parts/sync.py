@@ -44,6 +44,7 @@ from myelin.services.typing.typing_users import TypingUsers
 from myelin.services.userdata.account_data import AccountData
 from myelin.services.userdata.ignored_users import IgnoredUsers
 from myelin.services.userdata.push_rules import PushRulesets
+from myelin.services.userdata.unwanted_invites import UnwantedInvites
 from myelin.store.events import EventStore
 from myelin.store.members import MemberStore
 from myelin.store.state import StateStore
@@ -96,6 +97,7 @@ def _absent_rooms(ground: Ground, services: Mapping[type, Any], made: Mapping[ty
         made[States],
         made[Rendering],
         services[ClientEvents],
+        services[UnwantedInvites],
     )
 
 

@@ -66,7 +66,7 @@ class Inviting:
             raise Forbidden(f"{user_id} is in the room already")
         if membership == "ban":
             raise Forbidden(f"{user_id} is banned from the room")
-        await self._permission.check([user_id])
+        await self._permission.check([user_id], sender)
         if invite.is_limited:
             self._limiter.take("invites_per_user", user_id)
         content = await self._content(invite)

@@ -17,6 +17,7 @@ from myelin.services.rooms.visibility import Visibility
 from myelin.services.threads.subscribers import ThreadSubscribers
 from myelin.services.userdata.ignored_users import IgnoredUsers
 from myelin.services.userdata.push_rules import PushRulesets
+from myelin.services.userdata.unwanted_invites import UnwantedInvites
 
 
 class Target(NamedTuple):
@@ -40,6 +41,7 @@ class Targets:
         ignored_users: IgnoredUsers,
         names: RoomNames,
         subscribers: ThreadSubscribers,
+        unwanted: UnwantedInvites,
     ) -> None:
         self._users = users
         self._rooms = rooms
@@ -50,6 +52,7 @@ class Targets:
         self._ignored_users = ignored_users
         self._names = names
         self._subscribers = subscribers
+        self._unwanted = unwanted
 
     async def of(self, room_id: str, event_id: str) -> list[Target]:
         """The targets of an event."""
@@ -94,9 +97,11 @@ class Targets:
             if not is_read(event, read) and await self._visibility.visible(room, user_id, [event]):
                 found.append(user_id)
         invited = event.pdu.state_key
-        if event.pdu.type == MEMBER and invited in self._users.users and invited in room.invited:
-            found.append(invited)
-        return [user_id for user_id in found if sender not in await self._ignored_users.of(user_id)]
+        told = [user_id for user_id in found if sender not in await self._ignored_users.of(user_id)]
+        is_invited = event.pdu.type == MEMBER and invited in self._users.users and invited in room.invited
+        if is_invited and not await self._unwanted.hides(str(invited), sender):
+            told.append(str(invited))
+        return told
 
     async def _actions(self, room: Room, event: TimelineEvent, user_id: str) -> Actions:
         rules = self._rules.recall(user_id) or await self._rules.of(user_id)

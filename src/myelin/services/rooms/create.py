@@ -71,7 +71,7 @@ class RoomCreation:
         LimitExceeded, M_INVITE_BLOCKED.
         """
         version = supported_version(wanted.room_version or self._config.default_version)
-        local, remote = await self._invited(wanted, is_limited=by is None or by.is_limited)
+        local, remote = await self._invited(creator, wanted, is_limited=by is None or by.is_limited)
         alias = None
         if wanted.room_alias_name is not None:
             name = f"#{wanted.room_alias_name}:{self._server_name}"
@@ -102,7 +102,7 @@ class RoomCreation:
             news=(RoomPublished(room_id),) if is_public else (),
         )
 
-    async def _invited(self, wanted: NewRoom, *, is_limited: bool) -> tuple[list[str], list[str]]:
+    async def _invited(self, creator: str, wanted: NewRoom, *, is_limited: bool) -> tuple[list[str], list[str]]:
         """Whom to invite, of this server and of others."""
         if wanted.invite_3pid:
             raise MatrixError(
@@ -121,7 +121,7 @@ class RoomCreation:
         if remote and self._remote.first() is None:
             raise Forbidden("This server does not talk to other servers: only its own users can be invited")
         if local:
-            await self._permission.check(local)
+            await self._permission.check(local, creator)
             for user_id in local:
                 if is_limited:
                     self._limiter.take("invites_per_user", user_id)

@@ -126,12 +126,13 @@ class ToldRooms:
             told.caught_up[room_id] = telling.after
 
     async def _tell_stripped(self, room: Room, reading: Reading, told: Told) -> None:
-        """An invite or a knock, unless it is from somebody whom the reader ignores."""
+        """An invite or a knock, unless it is an invite that the reader is not to hear of."""
         view = reading.plan.mine.view
         standing = view.standings[room.room_id]
-        events = (await self._absent.stripped(room, view.user_id, standing))["events"]
-        if events and events[-1]["sender"] in reading.ignored:
+        stripped = await self._absent.stripped(room, view.user_id, standing)
+        if await self._absent.is_unwanted(view.user_id, standing, stripped):
             return
+        events = stripped["events"]
         told.results[room.room_id] = {
             "membership": standing.membership,
             "initial": True,

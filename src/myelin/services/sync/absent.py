@@ -20,6 +20,7 @@ from myelin.services.sync.rendering import Rendering
 from myelin.services.sync.states import States
 from myelin.services.sync.timelines import Stretch, Timelines, Window
 from myelin.services.sync.user_rooms import Standing
+from myelin.services.userdata.unwanted_invites import UnwantedInvites
 from myelin.services.userdata.user_account_data import UserAccountData
 from myelin.store.state import OPEN, Membership, StateStore
 
@@ -49,6 +50,7 @@ class AbsentRooms:
         states: States,
         rendering: Rendering,
         client_events: ClientEvents,
+        unwanted: UnwantedInvites,
     ) -> None:
         self._rooms = rooms
         self._state = state
@@ -56,6 +58,7 @@ class AbsentRooms:
         self._states = states
         self._rendering = rendering
         self._client_events = client_events
+        self._unwanted = unwanted
 
     async def history(self, user_id: str, room_ids: Iterable[str]) -> History:
         """The reader's memberships of rooms that they left."""
@@ -79,15 +82,18 @@ class AbsentRooms:
         return {"events": [stripped_state_event(pdu) for pdu in events]}
 
     async def pending(self, room: Room, reader: Reader, standing: Standing) -> dict[str, Any] | None:
-        """The section of an invite or knock; None for an invite from somebody whom the reader ignores."""
+        """The section of an invite or knock; None for an invite that the reader is not to hear of."""
         stripped = await self.stripped(room, reader.user_id, standing)
-        if (
-            standing.membership == "invite"
-            and stripped["events"][-1:]
-            and stripped["events"][-1]["sender"] in reader.ignored
-        ):
+        if await self.is_unwanted(reader.user_id, standing, stripped):
             return None
         return {f"{standing.membership}_state": stripped}
+
+    async def is_unwanted(self, user_id: str, standing: Standing, stripped: dict[str, Any]) -> bool:
+        """Whether it is an invite from somebody of whom the user wants none."""
+        events = stripped["events"]
+        if standing.membership != "invite" or not events:
+            return False
+        return await self._unwanted.hides(user_id, events[-1]["sender"])
 
     async def left(
         self, room: Room, reader: Reader, data: UserAccountData, standing: Standing, history: list[Membership]

@@ -90,7 +90,7 @@ class BeingInvited:
         user_id = str(pdu.state_key)
         if not await self._users.existing([user_id]):
             raise Forbidden("There is no such user here")
-        await self._permission.check([user_id])
+        await self._permission.check([user_id], pdu.sender)
         self._limiter.take("invites_per_user", user_id)
 
     async def _told(self, pdu: Pdu, version: RoomVersion, invitation: Invitation) -> list[dict[str, Any]]:
