@@ -161,7 +161,6 @@ class TestMembershipEndpointsUsedToObtainASignature:
             {"sender": "@other:elsewhere.example", "state_key": "@other:elsewhere.example"},
             {"room_id": "!other:elsewhere.example"},
             {"depth": -1},
-            {"depth": 2**60},
             {"prev_events": []},
             {"prev_events": ["$" + "a" * 43]},
             {"auth_events": []},

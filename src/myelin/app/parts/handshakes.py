@@ -37,9 +37,11 @@ from myelin.services.federation.handshakes.residence import Residence
 from myelin.services.federation.handshakes.resident_servers import ResidentServers
 from myelin.services.federation.handshakes.signed_events import SignedEvents
 from myelin.services.federation.handshakes.third_party_invites import ThirdPartyInvites
+from myelin.services.federation.handshakes.withdrawals import Withdrawals
 from myelin.services.federation.peers.key_ring import KeyRing
 from myelin.services.federation.peers.peers import Peers
 from myelin.services.federation.receiving.pdu_checks import PduChecks
+from myelin.services.federation.receiving.ports import OutsideEvents
 from myelin.services.federation.receiving.receiver import Receiver
 from myelin.services.federation.sending.outgoing_queue import OutgoingQueue
 from myelin.services.rooms.cache import Rooms
@@ -95,6 +97,7 @@ def make_handshakes(ground: Ground, services: Mapping[type, Any]) -> Part:
     made = {Introduction: shared.introduction, PartialRooms: partial, **_answering(ground, services, shared)}
     if not ground.config.federation.enabled:
         return Part(services=made)
+    services[OutsideEvents].append(Withdrawals(shared.residence, shared.rooms, shared.outside))
     services[RemoteRoomSources].append(_asking(ground, services, shared, received, partial))
     return Part(services=made, endpoints=ENDPOINTS, loops=(partial.run,))
 

@@ -14,7 +14,7 @@ from myelin.services.federation.receiving.pdu_checks import PduChecks
 from myelin.services.federation.receiving.peer_history import PeerHistory
 from myelin.services.federation.receiving.peer_reading import PeerReading
 from myelin.services.federation.receiving.peer_sight import PeerSight
-from myelin.services.federation.receiving.ports import EduReceivers, PolicyChecks
+from myelin.services.federation.receiving.ports import EduReceivers, OutsideEvents, PolicyChecks
 from myelin.services.federation.receiving.receiver import Receiver
 from myelin.services.federation.receiving.transactions import Transactions
 from myelin.services.rooms.cache import Rooms
@@ -34,7 +34,8 @@ def make_receiving(ground: Ground, services: Mapping[type, Any]) -> Part:
     checks = PduChecks(services[KeyRing])
     judging = Judging(graph)
     fetching = Fetching(peers, checks, judging, graph, writer)
-    receiver = Receiver(rooms, graph, writer, checks, judging, fetching, services[PolicyChecks])
+    outside = OutsideEvents()
+    receiver = Receiver(rooms, graph, writer, checks, judging, fetching, services[PolicyChecks], outside)
     edus = EduReceivers()
     history = PeerHistory(server_name, rooms, visibility, writer, peers, checks, judging, fetching, database)
     services[HistorySources].append(history)
@@ -44,6 +45,7 @@ def make_receiving(ground: Ground, services: Mapping[type, Any]) -> Part:
         judging,
         fetching,
         receiver,
+        outside,
         edus,
         Transactions(receiver, edus, peers, database, clock),
         PeerReading(server_name, rooms, graph, sight, database, clock),

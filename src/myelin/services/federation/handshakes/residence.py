@@ -2,12 +2,10 @@
 
 from myelin.matrix.auth_rules.domains import domain_of
 from myelin.matrix.errors import Forbidden, NotFound
-from myelin.matrix.server_acl import ServerAcl
+from myelin.services.federation.receiving.receiver import may_take_part
 from myelin.services.rooms.cache import Rooms
-from myelin.services.rooms.members import content_of, is_resident
+from myelin.services.rooms.members import is_resident
 from myelin.services.rooms.room import Room
-
-SERVER_ACL = "m.room.server_acl"
 
 
 class Residence:
@@ -23,7 +21,7 @@ class Residence:
         if room is None or not self.is_in(room) or room.partial_servers is not None:
             # While its members are still to be fetched there is nothing to be said about who may do what.
             raise NotFound("This server is not in the room")
-        if (SERVER_ACL, "") in room.state and not ServerAcl(content_of(room, SERVER_ACL)).allows(origin):
+        if not may_take_part(room, origin):
             raise Forbidden("The room does not let your server take part")
         return room
 

@@ -37,3 +37,22 @@ class PolicyChecks(list[PolicyCheck]):
                 return None
             pdu = found
         return pdu
+
+
+class OutsideEvent(Protocol):
+    """Knows what may become of users of ours in rooms that this server is not in."""
+
+    async def take(self, room: Room, pdu: Pdu) -> bool:
+        """Whether the event, rightly signed, was one of those, and taken in."""
+        ...
+
+
+class OutsideEvents(list[OutsideEvent]):
+    """The part that knows invites and knocks adds itself."""
+
+    async def take(self, room: Room, pdu: Pdu) -> bool:
+        """As `OutsideEvent.take`."""
+        for one in self:
+            if await one.take(room, pdu):
+                return True
+        return False

@@ -21,7 +21,7 @@ from myelin.services.federation.peers.errors import PeerFailed
 from myelin.services.federation.receiving.fetching import Fetching
 from myelin.services.federation.receiving.judging import Judging, in_graph_order
 from myelin.services.federation.receiving.pdu_checks import PduChecks
-from myelin.services.federation.receiving.ports import PolicyChecks
+from myelin.services.federation.receiving.ports import OutsideEvents, PolicyChecks
 from myelin.services.federation.receiving.room_locks import Locks
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.events_by_id import TooMuchWork
@@ -63,7 +63,9 @@ class Receiver:
         judging: Judging,
         fetching: Fetching,
         policies: PolicyChecks,
+        outside: OutsideEvents | None = None,
     ) -> None:
+        self._outside = OutsideEvents() if outside is None else outside
         self._rooms = rooms
         self._graph = graph
         self._writer = writer
@@ -100,7 +102,8 @@ class Receiver:
             pdus = [v.found for v in verdicts if isinstance(v.found, Pdu)]
             refusal = self._not_wanted(room, origin)
             if refusal is not None:
-                return {**outcome, **{pdu.event_id: refusal for pdu in pdus}}
+                taken = {pdu.event_id: None if await self._outside.take(room, pdu) else refusal for pdu in pdus}
+                return {**outcome, **taken}
             async with self._locks.of(room_id), asyncio.timeout(PATIENCE_S):
                 return {**outcome, **await self.take_in(origin, room_id, pdus)}
         except TimeoutError:
