@@ -11,7 +11,7 @@ from myelin.services.federation.receiving.ports import EduReceivers
 from myelin.services.federation.sending.outgoing_queue import OutgoingQueue
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.writer import RoomWriter
-from scripted_peer import ScriptedPeers
+from sending_peers import ScriptedPeers
 
 BOB = "@bob:peer1"
 
@@ -43,17 +43,18 @@ class Federated:
 
 
 @contextlib.asynccontextmanager
-async def federated(folder: Path, url: str = "", **sections: Any) -> AsyncIterator[Federated]:
-    """The scene for the time of the block."""
+async def federated(folder: Path, url: str = "", _again: str = "", **sections: Any) -> AsyncIterator[Federated]:
+    """The scene for the time of the block; `_again` is the room where it goes on after a restart."""
     async with running_server(make_config(folder, url, **sections)) as server:
         peers = ScriptedPeers()
         real = server.app.services[Peers]
         for name in ("get", "post", "put", "is_backing_off", "note_failure"):
             setattr(real, name, getattr(peers, name))
         scene = Federated(server, peers)
-        scene.alice = await server.register("alice")
-        scene.room_id = await scene.alice.create_room(preset="public_chat", room_version="11")
-        await scene.move(BOB)
+        scene.alice = await (server.login("alice") if _again else server.register("alice"))
+        scene.room_id = _again or await scene.alice.create_room(preset="public_chat", room_version="11")
+        if not _again:
+            await scene.move(BOB)
         queue = scene.services[OutgoingQueue]
         await peers.until(lambda: queue.is_leading and not queue.is_busy)
         yield scene

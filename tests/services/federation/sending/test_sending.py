@@ -10,7 +10,7 @@ from myelin.services.federation.sending import destination, outgoing_queue, tran
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
 from room_house import House
-from scripted_peer import Sender, Taken, sending_house
+from sending_peers import Sender, Taken, sending_house
 
 
 @pytest.fixture(autouse=True)
