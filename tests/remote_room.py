@@ -22,6 +22,7 @@ class RemoteRoom:
 
     def __init__(self, name: str, version: str = "11", key: SigningKey = KEY, server: str = "hs2") -> None:
         self.version = ROOM_VERSIONS[version]
+        self.name = name
         self.server = server
         self.key = key
         self.room_id: str = f"!{name}:{server}"
@@ -71,7 +72,7 @@ class RemoteRoom:
             prev_events=prev_ids,
             auth_events=auth,
             state_key=state_key,
-            event_id=f"$event{self._count}{self.room_id[1:8]}:{sender.partition(':')[2]}" if chosen else None,
+            event_id=f"$event{self._count}{self.name}:{sender.partition(':')[2]}" if chosen else None,
             **more,
         )
         pdu = build_pdu(draft, self.version, sender.partition(":")[2], self.key)

@@ -1,184 +1,174 @@
-"""Other servers as a script in the test's own process: they take transactions, fail, or refuse them."""
+"""Another server that answers what a test lets it answer, and this server's receiving side with it as the only peer."""
 
-import asyncio
-import contextlib
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
-import orjson
-
-from inprocess import SERVER_NAME
-from myelin.db.connection import Database, DatabaseError
-from myelin.services.federation.peers.errors import PeerUnreachable
-from myelin.services.federation.sending.backlog import Backlog
-from myelin.services.federation.sending.heard import LogReading
-from myelin.services.federation.sending.ledger import Ledger
-from myelin.services.federation.sending.outgoing_queue import OutgoingQueue
-from myelin.services.federation.sending.ports import LogFollowers
-from myelin.services.federation.sending.room_servers import RoomServers
-from myelin.services.federation.sending.transmissions import Transmissions
+from myelin.matrix.errors import CoreError, MyelinError
+from myelin.matrix.events.pdu import Pdu
+from myelin.matrix.events.signatures import verify_redacted_bytes
+from myelin.services.federation.peers.errors import PeerRefused, SignatureRejected
+from myelin.services.federation.receiving.fetching import Fetching
+from myelin.services.federation.receiving.judging import Judging
+from myelin.services.federation.receiving.pdu_checks import PduChecks
+from myelin.services.federation.receiving.peer_history import PeerHistory
+from myelin.services.federation.receiving.peer_reading import PeerReading
+from myelin.services.federation.receiving.peer_sight import PeerSight
+from myelin.services.federation.receiving.ports import EduReceivers, PolicyChecks
+from myelin.services.federation.receiving.receiver import Receiver
+from myelin.services.federation.receiving.transactions import Transactions
 from myelin.services.rooms.cache import Rooms
-from myelin.telemetry.ambient import Clock, SystemClock
-from myelin.telemetry.metrics import Figures
-from room_house import House, room_house
+from myelin.services.rooms.graph.graph_writer import GraphWriter
+from myelin.services.rooms.graph.room_graph import RoomGraph
+from myelin.services.rooms.visibility import Visibility
+from remote_room import KEY, RemoteRoom
+from room_house import House, user
+
+PREFIX = "/_matrix/federation/v1/"
 
 
-class Taken:
-    """A transaction that a server took."""
+class ScriptedPeer:
+    """Knows rooms, and gives what it is asked for; `asked` are the requests, `silent` paths are refused."""
 
-    def __init__(self, server_name: str, transaction_id: str, body: dict[str, Any]) -> None:
-        self.server_name = server_name
-        self.transaction_id = transaction_id
-        self.body = body
+    def __init__(self, *rooms: RemoteRoom) -> None:
+        self.rooms = {room.room_id: room for room in rooms}
+        self.asked: list[tuple[str, str]] = []
+        self.silent: set[str] = set()
+        self.per_answer = 100
+        self.lies: dict[str, Any] = {}
+        """Answers by the first word of the path, in place of the truth."""
 
-    @property
-    def texts(self) -> list[str]:
-        """The bodies of its messages, or else the types of its events."""
-        return [pdu["content"].get("body", pdu["type"]) for pdu in self.body["pdus"]]
+    async def get(self, server: str, path: str, *, query: Any = (), **_: Any) -> Any:
+        """Answer a GET."""
+        return self._answer(server, path, {}, list(query))
+
+    async def post(self, server: str, path: str, body: Any, *, query: Any = (), **_: Any) -> Any:
+        """Answer a POST."""
+        return self._answer(server, path, body, list(query))
+
+    async def heard_from(self, server: str) -> None:
+        """Nothing."""
+
+    def is_backing_off(self, server: str) -> bool:
+        """Never."""
+        return False
+
+    def _answer(self, server: str, path: str, body: Any, query: list[tuple[str, str]]) -> Any:
+        what, *names = [unquote(part) for part in path.removeprefix(PREFIX).split("/")]
+        self.asked.append((server, what))
+        if what in self.silent:
+            raise PeerRefused(404, "M_NOT_FOUND", "no")
+        if what in self.lies:
+            lie = self.lies[what]
+            return lie(names, body, query) if callable(lie) else lie
+        return getattr(self, f"_{what}")(names, body, query)
+
+    def _event(self, names: list[str], _body: Any, _query: Any) -> Any:
+        for room in self.rooms.values():
+            if names[0] in room.events:
+                return {"pdus": [room.events[names[0]].raw]}
+        raise PeerRefused(404, "M_NOT_FOUND", "no")
+
+    def _before(self, names: list[str], query: list[tuple[str, str]]) -> tuple[RemoteRoom, list[Pdu]]:
+        room = self.rooms[names[0]]
+        return room, room.state_events(room.before[dict(query)["event_id"]])
+
+    def _state_ids(self, names: list[str], _body: Any, query: Any) -> Any:
+        room, state = self._before(names, query)
+        return {
+            "pdu_ids": [p.event_id for p in state],
+            "auth_chain_ids": [p.event_id for p in room.auth_chain(state)],
+        }
+
+    def _state(self, names: list[str], _body: Any, query: Any) -> Any:
+        room, state = self._before(names, query)
+        return {"pdus": [p.raw for p in state], "auth_chain": [p.raw for p in room.auth_chain(state)]}
+
+    def _event_auth(self, names: list[str], _body: Any, _query: Any) -> Any:
+        room = self.rooms[names[0]]
+        return {"auth_chain": [p.raw for p in room.auth_chain([room.events[names[1]]])]}
+
+    def _get_missing_events(self, names: list[str], body: Any, _query: Any) -> Any:
+        room = self.rooms[names[0]]
+        start = [prev for e in body["latest_events"] for prev in room.events[e].prev_events]
+        found = self._walk(room, start, set(body["earliest_events"]) | set(body["latest_events"]), body["limit"])
+        return {"events": [p.raw for p in reversed(found)]}
+
+    def _backfill(self, names: list[str], _body: Any, query: Any) -> Any:
+        room = self.rooms[names[0]]
+        start = [value for name, value in query if name == "v"]
+        return {"pdus": [p.raw for p in self._walk(room, start, set(), int(dict(query)["limit"]))]}
+
+    def _walk(self, room: RemoteRoom, start: list[str], without: set[str], limit: int) -> list[Pdu]:
+        found: list[Pdu] = []
+        seen, todo = set(without), [e for e in start if e in room.events]
+        while todo and len(found) < min(limit, self.per_answer):
+            todo.sort(key=lambda e: room.events[e].depth)
+            event_id = todo.pop()
+            if event_id not in seen:
+                seen.add(event_id)
+                found.append(room.events[event_id])
+                todo += room.events[event_id].prev_events
+        return found
 
 
-Script = Callable[[Taken], Any]
-"""May raise, or return something to wait for."""
+class OneKey:
+    """A key ring in which every server has the same key."""
 
+    async def verify_events(self, checks: Sequence[Any]) -> list[MyelinError | None]:
+        """Real signatures, checked."""
+        return [self._check(check) for check in checks]
 
-class ScriptedPeers:
-    """All other servers."""
-
-    def __init__(self) -> None:
-        self.tried: list[Taken] = []
-        self.taken: defaultdict[str, list[Taken]] = defaultdict(list)
-        self.scripts: dict[str, Script] = {}
-        self.backing_off: set[str] = set()
-        self.under_way: defaultdict[str, int] = defaultdict(int)
-        self.most_at_once = 0
-        self.answers: dict[tuple[str, str], Any] = {}
-        """What is answered to a GET or POST, by server and path; an exception is raised, a function is called."""
-        self.asked: list[tuple[str, str, Any]] = []
-
-    async def put(self, server_name: str, path: str, body: Any, **_: Any) -> Any:
-        transaction = Taken(server_name, path.rpartition("/")[2], orjson.loads(body))
-        self.tried.append(transaction)
-        self.under_way[server_name] += 1
-        self.most_at_once = max(self.most_at_once, self.under_way[server_name])
+    def _check(self, check: Any) -> MyelinError | None:
         try:
-            await asyncio.sleep(0)
-            script = self.scripts.get(server_name)
-            if script is not None:
-                waits = script(transaction)
-                if waits is not None:
-                    await waits
-        finally:
-            self.under_way[server_name] -= 1
-        self.taken[server_name].append(transaction)
-        return {"pdus": {}}
-
-    async def get(self, server_name: str, path: str, **_: Any) -> Any:
-        return await self._answer(server_name, path, None)
-
-    async def post(self, server_name: str, path: str, body: Any, **_: Any) -> Any:
-        return await self._answer(server_name, path, body)
-
-    async def _answer(self, server_name: str, path: str, body: Any) -> Any:
-        await asyncio.sleep(0)
-        self.asked.append((server_name, path, body))
-        answer = self.answers.get((server_name, path), PeerUnreachable("nobody answers"))
-        if callable(answer):
-            answer = answer(body)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def is_backing_off(self, server_name: str) -> bool:
-        return server_name in self.backing_off
-
-    async def note_failure(self, server_name: str) -> None:
-        pass
-
-    def texts(self, server_name: str) -> list[str]:
-        """All messages that a server took, in order."""
-        return [text for transaction in self.taken[server_name] for text in transaction.texts]
-
-    def edus(self, server_name: str, edu_type: str) -> list[Any]:
-        """The contents of all EDUs of a type that a server took, in order."""
-        return [e["content"] for t in self.taken[server_name] for e in t.body["edus"] if e["edu_type"] == edu_type]
-
-    async def until(self, holds: Callable[[], Any]) -> None:
-        """Wait until something holds; fails after ten seconds."""
-        async with asyncio.timeout(10):
-            while not holds():  # noqa: ASYNC110  (whatever it is that holds)
-                await asyncio.sleep(0.005)
+            verify_redacted_bytes(check.redacted, check.raw, check.server_name, KEY.verify_key)
+        except CoreError as error:
+            return SignatureRejected(str(error))
+        return None
 
 
-class Sender:
-    """One process that may send: everything above the database is its own."""
+class Receiving:
+    """This server's side of remote rooms, as the parts build it."""
 
-    _ids = 0
-
-    def __init__(self, house: House, peers: ScriptedPeers, clock: Clock, name: str) -> None:
-        ground, rooms = house.ground, house.services[Rooms]
-        database: Database = ground.database
-        self.peers = peers
-        self.followers = LogFollowers()
-        self.ledger = Ledger(database, ground.committer, name, clock)
-        servers = RoomServers(database)
-        backlog = Backlog(SERVER_NAME, database, servers)
-        self.transmissions = Transmissions(
-            SERVER_NAME, peers, self.ledger, backlog, lambda: self.queue.reached(), self._next_id, clock, Figures()
+    def __init__(self, house: House, peer: ScriptedPeer) -> None:
+        self.house, self.peer = house, peer
+        services, database = house.services, house.ground.database
+        self.rooms: Rooms = services[Rooms]
+        self.graph: RoomGraph = services[RoomGraph]
+        self.writer: GraphWriter = services[GraphWriter]
+        self.visibility = Visibility(database, house.ground.feed)
+        peers: Any = peer
+        key_ring: Any = OneKey()
+        self.checks = PduChecks(key_ring)
+        judging = Judging(self.graph)
+        self.fetching = Fetching(peers, self.checks, judging, self.graph, self.writer)
+        self.policies = PolicyChecks()
+        self.receiver = Receiver(
+            self.rooms, self.graph, self.writer, self.checks, judging, self.fetching, self.policies
         )
-        self.queue = OutgoingQueue(
-            SERVER_NAME,
-            ground.feed,
-            database,
-            ground.committer,
-            rooms,
-            self.ledger,
-            self.transmissions,
-            LogReading(SERVER_NAME, database, servers, backlog),
-            self.followers,
-            clock,
+        self.edus = EduReceivers()
+        self.transactions = Transactions(self.receiver, self.edus, peers, database, house.ground.clock)
+        name = house.ground.server_name
+        self.history = PeerHistory(
+            name, self.rooms, self.visibility, self.writer, peers, self.checks, judging, self.fetching, database
         )
-        self.task: asyncio.Task[None] | None = None
+        sight = PeerSight(database, self.visibility)
+        self.reading = PeerReading(name, self.rooms, self.graph, sight, database, house.ground.clock)
 
-    @classmethod
-    def _next_id(cls) -> str:
-        cls._ids += 1
-        return f"t{cls._ids}"
+    async def adopt(self, remote: RemoteRoom, *prevs: Pdu, name: str = "me") -> Pdu:
+        """One of our users joins."""
+        event = remote.join(user(name), *prevs)
+        state = remote.state_events(remote.before[event.event_id])
+        chain = remote.auth_chain([event, *state])
+        await self.writer.adopt(remote.version, event=event, state=state, auth_chain=chain)
+        return event
 
-    async def start(self) -> None:
-        """Run until it leads, or is stopped."""
-        self.task = asyncio.get_running_loop().create_task(self.queue.run())
-        await self.peers.until(lambda: self.queue.is_leading and not self.queue.is_busy)
+    async def send(self, *pdus: Pdu, origin: str = "hs2") -> dict[str, Any]:
+        """The origin's events, straight to the receiver; the errors by event ID."""
+        outcome = await self.receiver.receive_pdus(origin, [pdu.raw for pdu in pdus])
+        return {event_id: error for event_id, error in outcome.items() if error is not None}
 
-    async def stop(self) -> None:
-        """End in order."""
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
-            self.task = None
-
-    async def crash(self) -> None:
-        """End without writing anything more."""
-        self.ledger._commit = _fails  # type: ignore[method-assign]
-        await self.stop()
-
-
-async def _fails(_: Any) -> Any:
-    return DatabaseError("the process is dead")
-
-
-@contextlib.asynccontextmanager
-async def sending_house(
-    folder: Path, url: str = "", *, clock: Clock | None = None, start: bool = True
-) -> AsyncIterator[tuple[House, ScriptedPeers, Sender]]:
-    """The room engine, all other servers, and a process that sends to them."""
-    async with room_house(folder, url) as house:
-        peers = ScriptedPeers()
-        sender = Sender(house, peers, clock or SystemClock(), "one")
-        if start:
-            await sender.start()
-        try:
-            yield house, peers, sender
-        finally:
-            await sender.stop()
+    async def timeline(self, room_id: str) -> list[str]:
+        """What clients see of the room, oldest first."""
+        rows = await self.rooms._events.oldest(room_id, -(2**62), 2**62, 10_000)
+        return [row.event_id for row in rows]

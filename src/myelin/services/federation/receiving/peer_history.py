@@ -35,6 +35,8 @@ MAX_ANSWERED = 500
 MAX_MISSING = 20
 """Events that a batch begins with."""
 MAX_SERVERS = 5
+MAX_BATCHES = 10
+"""Batches with nothing to be shown that are fetched before the reader is told that there is nothing."""
 
 
 class PeerHistory:
@@ -84,18 +86,29 @@ class PeerHistory:
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
     async def _fetch(self, room_id: str) -> bool:
-        room = await self._rooms.find(room_id)
-        missing = await self._gaps.missing(room_id, MAX_MISSING)
-        if room is None or not missing or not self._writer.is_live(room):
-            return False
+        """Fetch until there is something to be shown: a batch may hold nothing but what the rules refuse."""
+        asked: list[str] = []
         try:
             async with asyncio.timeout(PATIENCE_S):
-                for server in self._servers(room):
-                    if await self._fetch_from(server, room, missing):
+                for _ in range(MAX_BATCHES):
+                    room = await self._rooms.find(room_id)
+                    missing = await self._gaps.missing(room_id, MAX_MISSING)
+                    if room is None or not missing or missing == asked or not self._writer.is_live(room):
+                        return False
+                    asked = missing
+                    if await self._fetch_batch(room, missing):
                         return True
         except TimeoutError:
             _log.info("history was not given in time", room_id=room_id)
-        await self._gaps.count_tries(room_id, missing)
+        return False
+
+    async def _fetch_batch(self, room: Room, missing: list[str]) -> bool:
+        """Whether any server gave events that are shown; what nobody gives is asked for last from then on."""
+        for server in self._servers(room):
+            count = await self._fetch_from(server, room, missing)
+            if count is not None:
+                return count > 0
+        await self._gaps.count_tries(room.room_id, missing)
         return False
 
     def _servers(self, room: Room) -> list[str]:
@@ -103,22 +116,23 @@ class PeerHistory:
         servers = sorted(room.servers, key=lambda name: (self._peers.is_backing_off(name), -room.servers[name]))
         return [name for name in servers if name != self._server_name][:MAX_SERVERS]
 
-    async def _fetch_from(self, server: str, room: Room, missing: list[str]) -> bool:
+    async def _fetch_from(self, server: str, room: Room, missing: list[str]) -> int | None:
+        """How many accepted events a server gave; None where it gave none at all."""
         query = [*(("v", event_id) for event_id in missing), ("limit", str(ASKED_AT_ONCE))]
         path = path_of("/_matrix/federation/v1/backfill/{}", room.room_id)
         try:
             answer = await self._peers.get(server, path, query=query, timeout_s=TIMEOUT_S)
-            pdus = await self._accepted(server, room, answer)
+            pdus = await self._judged(server, room, answer)
             if not pdus:
-                return False
+                return None
             state = await self._state_before(server, room, pdus[0])
-            return await self._writer.backfill(room.room_id, pdus, state) > 0
+            return await self._writer.backfill(room.room_id, pdus, state)
         except (PeerFailed, CoreError, MatrixError, TooMuchWork) as error:
             _log.info("history was not given", server=server, room_id=room.room_id, error=str(error))
-            return False
+            return None
 
-    async def _accepted(self, server: str, room: Room, answer: Any) -> list[Pdu]:
-        """The events of an answer that the rules allow, oldest first. The others are kept, to be known again."""
+    async def _judged(self, server: str, room: Room, answer: Any) -> list[Pdu]:
+        """The events of an answer, oldest first, those marked that the rules do not allow."""
         raws = answer.get("pdus") if isinstance(answer, dict) else None
         if not isinstance(raws, list):
             return []
@@ -126,10 +140,7 @@ class PeerHistory:
         pdus = in_graph_order(checked)
         await self._fetching.auth_events(server, room, pdus)
         judged = {pdu.event_id: pdu for pdu in await self._judging.judged(room, pdus)}
-        rejected = [pdu for pdu in judged.values() if pdu.rejected]
-        if rejected:
-            await self._writer.keep_outliers(room.version, rejected)
-        return [pdu for pdu in pdus if pdu.event_id in judged and not judged[pdu.event_id].rejected]
+        return [judged[pdu.event_id] for pdu in pdus if pdu.event_id in judged]
 
     async def _state_before(self, server: str, room: Room, pdu: Pdu) -> StateMap:
         if pdu.type == "m.room.create":

@@ -18,7 +18,7 @@ from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.graph.state_point import StatePoint, difference
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.rows import EventIndex
-from myelin.store.events import HIDDEN, IN_TIMELINE
+from myelin.store.events import HIDDEN, IN_TIMELINE, REJECTED
 from myelin.store.graph import FROM_THE_START, GraphStore, begin_later, found_missing, put_interval, put_missing
 from myelin.store.log import LogStore
 
@@ -45,13 +45,16 @@ class Backfilling:
         self._indexes = indexes
 
     async def write(self, room: Room, pdus: Sequence[Pdu], state_before: StateMap) -> int:
-        """Write those of the events that are not here yet, each after those that it hangs on; how many."""
+        """Write those of the events that are not here yet, each after those that it hangs on; how many are accepted.
+
+        Rejected ones, which are marked, get their place too: what they hang on is found through them.
+        """
         here = await self._graph.places(room.room_id, [pdu.event_id for pdu in pdus])
         new = [pdu for pdu in pdus if pdu.event_id not in here]
         if not new:
             return 0
         steps = await self._walk(room, new, state_before)
-        plan = await self._redacting.plan(room, new)
+        plan = await self._redacting.plan(room, [pdu for pdu in new if not pdu.rejected])
         referred = {prev for pdu in new for prev in pdu.prev_events} - {pdu.event_id for pdu in new}
         known = await self._graph.places(room.room_id, list(referred))
         missing = [(prev, pdu.event_id) for pdu in new for prev in pdu.prev_events if prev in referred - known.keys()]
@@ -62,7 +65,7 @@ class Backfilling:
         async with self._database.transaction() as transaction:
             await self._write(transaction, room, steps, plan, state_before, memberships, missing)
         self._graph.events.forget(pdu.event_id for pdu in new)
-        return len(new)
+        return sum(not pdu.rejected for pdu in new)
 
     async def _walk(self, room: Room, pdus: Sequence[Pdu], state_before: StateMap) -> list[Step]:
         """The state before and after each event; where it hangs on something else the state before all is taken."""
@@ -73,7 +76,7 @@ class Backfilling:
         for place, pdu in enumerate(pdus, 1):
             base, before = await self._before(room, pdu, after, state_before, new)
             delta = difference(after_at(after, base, state_before), before)
-            state = before if pdu.state_key is None else {**before, pdu.key: pdu.event_id}
+            state = before if pdu.state_key is None or pdu.rejected else {**before, pdu.key: pdu.event_id}
             after[pdu.event_id] = place, state
             steps.append(Step(pdu, StatePoint(base, delta), difference(now, state)))
             now = state
@@ -126,10 +129,11 @@ class Backfilling:
     def _event(self, step: Step, position: int, lowest: int, place: int, plan: RedactionPlan) -> Iterable[Statement]:
         pdu = step.pdu
         shown = plan.shown_as.get(pdu.event_id, pdu)
-        is_shown = pdu.event_id not in plan.hidden and not is_hidden(pdu)
+        is_shown = pdu.event_id not in plan.hidden and not is_hidden(pdu) and not pdu.rejected
         is_next = step.before.base == place - 1 and not step.before.delta
         before = None if is_next else StatePoint(lowest + step.before.base, step.before.delta)
-        yield row_statement(pdu, position, IN_TIMELINE if is_shown else HIDDEN, before)
+        flags = REJECTED if pdu.rejected else IN_TIMELINE if is_shown else HIDDEN
+        yield row_statement(pdu, position, flags, before)
         if is_shown:
             yield from derived_statements(pdu, shown, position, self._indexes)
         yield from plan.statements.get(pdu.event_id, ())

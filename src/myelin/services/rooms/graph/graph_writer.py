@@ -129,7 +129,7 @@ class GraphWriter:
         await self._outside.put(version, event)
 
     async def backfill(self, room_id: str, pdus: Sequence[Pdu], state_before: StateMap) -> int:
-        """Write events older than all that is here, each after those that it hangs on; how many were new.
+        """Write events older than all that is here, each after those that it hangs on; how many are new and accepted.
 
         `state_before` is the state before the first; its events are here.
         """
