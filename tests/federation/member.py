@@ -3,6 +3,7 @@
 import asyncio
 import io
 import itertools
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-DEADLINE_SECONDS = 40.0
+DEADLINE_SECONDS = float(os.environ.get("FEDERATION_DEADLINE", "40"))
 """How long anything may take to come over; far above what it takes on a machine that is not busy."""
 POLL_SECONDS = 0.1
 LONG_POLL_MS = 1000

@@ -89,6 +89,8 @@ class MyelinServer(Homeserver):
                 f"server.tls_private_key={identity.private_key}",
                 f"federation.extra_ca={authority.certificate}",
                 "federation.deny_private_addresses=false",
+                "logging.slow_request_ms=5000",
+                "logging.requests=true",
                 *settings,
             ],
         )

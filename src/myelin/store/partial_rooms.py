@@ -56,3 +56,15 @@ def put_partial_room(room_id: str, join_event_id: str, servers: str, created_ts:
 @statement("DELETE FROM partial_rooms WHERE room_id = :room_id AND join_event_id = :join_event_id")
 def end_partial_room(room_id: str, join_event_id: str) -> Statement:
     """The room is whole."""
+
+
+@statement(
+    "INSERT INTO state (room_id, type, state_key, from_pos, to_pos, event_id, membership) "
+    "SELECT late.room_id, late.type, late.state_key, :join_position, late.from_pos, late.event_id, late.membership "
+    "FROM state AS late JOIN events AS e ON e.event_id = late.event_id AND e.flags = 1 "
+    "WHERE late.room_id = :room_id AND late.from_pos > :join_position AND NOT EXISTS (SELECT 1 FROM state AS earlier "
+    "WHERE earlier.room_id = late.room_id AND earlier.type = late.type AND earlier.state_key = late.state_key "
+    "AND earlier.from_pos < late.from_pos) ON CONFLICT DO NOTHING"
+)
+def date_back_to_join(room_id: str, join_position: int) -> Statement:
+    """State that was only fetched later held from the join on: what hangs on events since then is judged by it."""

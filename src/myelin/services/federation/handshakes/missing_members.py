@@ -14,7 +14,7 @@ from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.graph_writer import GraphWriter
 from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.room import Room
-from myelin.store.partial_rooms import end_partial_room
+from myelin.store.partial_rooms import date_back_to_join, end_partial_room
 
 TIMEOUT_S = 120.0
 MAX_ASKED = 5
@@ -50,11 +50,13 @@ class MissingMembers:
         received = await self._ask(room, join, servers)
         await self._keep(room, received)
         whole = {pdu.key: pdu.event_id for pdu in received.state}
+        place = (await self._graph.places(room_id, [join_event_id]))[join_event_id]
         await self._writer.replace_state(
             room_id,
             lambda now: _with_what_came(whole, partial, now),
-            beside=[end_partial_room(room_id, join_event_id)],
+            beside=[date_back_to_join(room_id, place.position), end_partial_room(room_id, join_event_id)],
         )
+        self._graph.forget(room_id)
         # Also where nothing was missing, it is not one of those rooms any more.
         self._rooms.drop(room_id)
         return True

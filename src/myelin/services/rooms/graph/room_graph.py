@@ -126,6 +126,11 @@ class RoomGraph:
         """A state that somebody else says, by its difference from the room's as it is now."""
         return StatePoint(room.position, difference(room.state, state), state)
 
+    def forget(self, room_id: str) -> None:
+        """The state at earlier positions is not what it was."""
+        for key in [key for key in self._held if key[0] == room_id]:
+            self._held_entries -= len(self._held.pop(key))
+
     async def _at(self, room: Room, position: int) -> StateMap:
         if is_current(room, position):
             return dict(room.state)
