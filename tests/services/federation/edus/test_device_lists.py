@@ -1,20 +1,23 @@
-"""Devices and keys across servers: ours are told, theirs are kept while a room is shared, and fetched anew after gaps."""
+"""Devices and keys across servers: ours are told; theirs are kept while a room is shared, and fetched after gaps."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from yarl import URL
 
 from federated import BOB, Federated, federated
 from myelin.db.sql import Sql
 from myelin.matrix.signing import SigningKey
+from myelin.services.e2ee.limits import MAX_CLAIMED_DEVICES, MAX_QUERIED_USERS
 from myelin.services.federation.edus import resyncs
 from myelin.services.federation.peers.errors import PeerRefused, PeerUnreachable
 from myelin.services.federation.peers.signed_requests import sign_request
 from myelin.services.federation.sending import outgoing_queue, transmissions
-from myelin.store.remote_devices import RemoteDeviceStore
+from myelin.store.remote_devices import RemoteDeviceList, RemoteDeviceStore
 from olm_keys import CrossSigningKeys, OlmDevice
 
 DEVICES = "/_matrix/federation/v1/user/devices/%40bob%3Apeer1"
@@ -55,6 +58,17 @@ async def changed(scene: Federated, since: str) -> list[str]:
     return (await scene.sync(since)).get("device_lists", {}).get("changed", [])
 
 
+async def devices_seen(scene: Federated) -> set[str]:
+    return set((await query(scene))["device_keys"][BOB])
+
+
+async def until(look: Callable[[], Awaitable[Any]], wanted: Any) -> None:
+    """Wait until what is seen is what is wanted; fails after ten seconds."""
+    async with asyncio.timeout(10):
+        while await look() != wanted:  # noqa: ASYNC110  (whatever it is that is looked at)
+            await asyncio.sleep(0.01)
+
+
 def asked(scene: Federated, path: str) -> int:
     return sum(1 for _, asked_path, _ in scene.peers.asked if asked_path == path)
 
@@ -88,16 +102,8 @@ async def test_after_a_gap_the_list_is_fetched_anew(tmp_path: Path, database_url
         scene.peers.answers["peer1", DEVICES] = bobs(10, one, two)
         await scene.receive("m.device_list_update", update(two, 10, *prev_id))
         await scene.peers.until(lambda: asked(scene, DEVICES) == 2)
-        async with scene_timeout():
-            while set((await query(scene))["device_keys"][BOB]) != {"ONE", "TWO"}:
-                pass
+        await until(lambda: devices_seen(scene), {"ONE", "TWO"})
         assert await changed(scene, since) == [BOB]
-
-
-def scene_timeout() -> Any:
-    import asyncio
-
-    return asyncio.timeout(10)
 
 
 async def test_a_list_that_cannot_be_fetched_is_tried_again_also_after_a_restart(
@@ -116,10 +122,7 @@ async def test_a_list_that_cannot_be_fetched_is_tried_again_also_after_a_restart
     async with federated(tmp_path, database_url, _again=room_id) as scene:
         scene.peers.answers["peer1", DEVICES] = bobs(9, one)
         store = RemoteDeviceStore(scene.server.app.ground.database)
-        async with scene_timeout():
-            while (await store.lists([BOB]))[0].is_stale:
-                pass
-        assert (await store.lists([BOB]))[0].stream_id == 9
+        await until(lambda: store.lists([BOB]), [RemoteDeviceList(BOB, 9, False)])
 
 
 async def test_users_who_share_no_room_are_not_followed(tmp_path: Path) -> None:
@@ -145,18 +148,14 @@ async def test_who_leaves_is_not_followed_any_more(tmp_path: Path, database_url:
         await scene.move(BOB, "join")
         assert (await scene.sync(since))["device_lists"]["changed"] == [BOB]
         store = RemoteDeviceStore(scene.server.app.ground.database)
-        async with scene_timeout():
-            while await store.lists([BOB]):
-                pass
+        await until(lambda: store.lists([BOB]), [])
         assert await store.devices([BOB]) == []
         scene.peers.answers["peer1", DEVICES] = bobs(8)
         assert (await query(scene))["device_keys"][BOB] == {}
         since = (await scene.sync())["next_batch"]
         await scene.alice.post(f"rooms/{scene.room_id}/leave")
         assert (await scene.sync(since))["device_lists"]["left"] == [BOB]
-        async with scene_timeout():
-            while await store.lists([BOB]):
-                pass
+        await until(lambda: store.lists([BOB]), [])
 
 
 async def test_cross_signing_keys_of_others_are_shown_and_can_be_signed(tmp_path: Path, database_url: str) -> None:
@@ -304,8 +303,6 @@ class Peer1:
     async def __call__(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         content = None if body is None else orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
         headers = {"Authorization": sign_request(PEER_KEY, method, path, "peer1", "hs1", content)}
-        from yarl import URL
-
         url = URL(self._scene.server.base + path, encoded=True)
         async with self._scene.server.session.request(method, url, data=content, headers=headers) as response:
             return response.status, orjson.loads(await response.read())
@@ -356,8 +353,6 @@ async def test_malformed_questions_are_the_askers_fault(tmp_path: Path, path: st
 
 
 async def test_too_many_users_are_refused(tmp_path: Path) -> None:
-    from myelin.services.e2ee.limits import MAX_CLAIMED_DEVICES, MAX_QUERIED_USERS
-
     async with federated(tmp_path) as scene:
         ask = await Peer1(scene).prepare()
         for count, expected in ((MAX_QUERIED_USERS, 200), (MAX_QUERIED_USERS + 1, 413)):

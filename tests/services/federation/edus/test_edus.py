@@ -1,5 +1,6 @@
 """EDUs of other servers: what is taken in, what is dropped, and that nothing of it breaks anything."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from federated import BOB, Federated, federated
+from myelin.config.sections.messaging import Presence
+from myelin.services.federation.edus import incoming
 from myelin.services.federation.sending import outgoing_queue, transmissions
 
 
@@ -175,8 +178,6 @@ async def test_typing_receipts_and_presence_go_to_the_servers_in_the_room(tmp_pa
 
 
 async def test_presence_stays_here_where_the_config_says_so(tmp_path: Path) -> None:
-    from myelin.config.sections.messaging import Presence
-
     async with federated(tmp_path, presence=Presence(tell_other_servers=False)) as scene:
         await scene.alice.put(f"presence/{scene.alice.user_id}/status", {"presence": "online", "status_msg": "here"})
         await scene.alice.send(scene.room_id, "hello")
@@ -268,10 +269,6 @@ def edus(draw: st.DrawFn) -> tuple[str, Any]:
 
 
 async def test_malformed_edus_poison_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
-    from myelin.services.federation.edus import incoming
-
     errors: list[Any] = []
     monkeypatch.setattr(incoming._log, "error", lambda *args, **fields: errors.append((args, fields)))
     async with federated(tmp_path) as scene:
