@@ -31,6 +31,9 @@ async def test_a_knock_is_taken_back_or_refused(sides: Sides, version: str) -> N
     await alice.member_becomes(room, bob, "knock")
     await bob.leave(room)
     await alice.member_becomes(room, bob, "leave")
+    if {sides.host.server.kind, sides.guest.server.kind} != {"myelin"}:
+        # Synapse neither tells the server of who knocked of the refusal, nor listens to one.
+        return
     await bob.knock(room, alice)
     await alice.member_becomes(room, bob, "knock")
     await alice.kick(room, bob, "no")
