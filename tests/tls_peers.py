@@ -75,6 +75,10 @@ class Ground:
             guard, user_agent="test", limit_per_host=4, extra_ca=str(self._file), resolver=self.dns
         )
 
+    def forget_addresses(self) -> None:
+        """Have names looked up anew."""
+        self.client._opened.connector.clear_dns_cache()
+
     @contextlib.asynccontextmanager
     async def peer(self, handle: Handle, *names: str) -> AsyncIterator[TlsPeer]:
         """A server whose certificate is for these names, while the block lasts."""

@@ -5,11 +5,13 @@ import pytest
 from held_clock import HeldClock
 from myelin.config.sections.federation import Federation
 from myelin.db.connection import Database
+from myelin.db.sql import Sql
 from myelin.services.federation.peers import backoff
 from myelin.services.federation.peers.backoff import KEEP_SETTLED_MS, Backoffs
 from myelin.services.federation.peers.errors import PeerUnreachable
 from myelin.telemetry.ambient import Randomness, SystemRandomness
 
+NAMES = Sql("SELECT server_name FROM peer_backoffs ORDER BY server_name")
 CONFIG = Federation(first_retry_ms=1000, max_retry_ms=10_000)
 
 
@@ -139,8 +141,4 @@ async def test_memory_is_bounded(database: Database, clock: HeldClock, monkeypat
 
 
 async def _rows(database: Database) -> list[str]:
-    from myelin.db.sql import Sql
-
-    return [
-        row[0] for row in await database.fetch(Sql("SELECT server_name FROM peer_backoffs ORDER BY server_name"), ())
-    ]
+    return [row[0] for row in await database.fetch(NAMES, ())]

@@ -1,6 +1,7 @@
 """The key ring: which keys count, and how they are come by."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from held_clock import HeldClock
-from key_world import OUR_OLD, OUR_OLD_EXPIRED, OURS, KeyHouse, key_of
+from key_world import OUR_OLD, OUR_OLD_EXPIRED, OURS, KeyHouse, key_of, until
 from myelin.db.connection import Database
 from myelin.matrix.events.hashes import redacted_bytes
 from myelin.matrix.events.signatures import sign_event
@@ -169,7 +170,7 @@ async def test_a_dead_server_is_asked_less_and_less(house: KeyHouse, clock: Held
         if len(house.world.asked) > len(asked):
             asked.append(clock.monotonic())
         clock.pass_ms(AGAIN_AFTER_S * 1000)
-    gaps = [round(b - a) for a, b in zip(asked, asked[1:], strict=False)]
+    gaps = [round(b - a) for a, b in itertools.pairwise(asked)]
     assert gaps[:3] == [2 * AGAIN_AFTER_S, 4 * AGAIN_AFTER_S, 8 * AGAIN_AFTER_S]
     assert max(gaps) == MAX_AGAIN_AFTER_S
 
@@ -189,8 +190,7 @@ async def test_many_who_want_the_same_key_cause_one_request(house: KeyHouse):
     house.world.gate = asyncio.Event()
     check = event_of("a.test", house.clock.now_ms())
     waiting = [asyncio.ensure_future(verdicts(house, check)) for _ in range(50)]
-    while not house.world.asked:
-        await asyncio.sleep(0.01)
+    await until(lambda: house.world.asked)
     house.world.gate.set()
     assert await asyncio.gather(*waiting) == [["ok"]] * 50
     assert house.world.asked == ["a.test"]
@@ -265,12 +265,10 @@ async def test_strangers_do_not_keep_friends_waiting(house: KeyHouse, clock: Hel
         asyncio.ensure_future(house.ring.request_key(f"{number}.test", "ed25519:1"))
         for number in range(2 * FETCHES_AT_ONCE)
     ]
-    while house.world.running < FETCHES_AT_ONCE:
-        await asyncio.sleep(0.01)
+    await until(lambda: house.world.running >= FETCHES_AT_ONCE)
     assert house.world.running == FETCHES_AT_ONCE
     friend = asyncio.ensure_future(house.ring.request_key("friend.test", "ed25519:1"))
-    while "friend.test" not in house.world.asked[1:]:
-        await asyncio.sleep(0.01)
+    await until(lambda: "friend.test" in house.world.asked[1:])
     house.world.gate.set()
     assert await friend == key_of("friend.test").verify_key
     assert {type(one) for one in await asyncio.gather(*strangers, return_exceptions=True)} == {KeyUnavailable}

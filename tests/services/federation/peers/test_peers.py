@@ -291,7 +291,8 @@ async def test_who_gives_up_leaves_nothing_behind(house: House):
 
 MULTIPART = (
     b"--xyz\r\nContent-Type: application/json\r\n\r\n{}\r\n"
-    b'--xyz\r\nContent-Type: image/png\r\nContent-Disposition: inline; filename="a.png"\r\n\r\n\x00\x01--xyz?\r\n--xyz--\r\n'
+    b'--xyz\r\nContent-Type: image/png\r\nContent-Disposition: inline; filename="a.png"\r\n\r\n'
+    b"\x00\x01--xyz?\r\n--xyz--\r\n"
 )
 
 
