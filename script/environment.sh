@@ -85,3 +85,9 @@ install_peers() {
     die "no Node 22 for this machine's architecture among the packages of $folder"
   printf '%s' "$digest" >"$stamp"
 }
+
+# install_bridges: application services in an environment of their own, and the IRC server that one of them bridges to.
+install_bridges() {
+  command -v ngircd >/dev/null || [[ -x /usr/sbin/ngircd ]] || install_debian ngircd
+  install_locked .cache/bridges-venv requirements/bridges.lock
+}
