@@ -132,11 +132,18 @@ class SlidingSyncStore(Store):
         """Those of the rooms that the user was in until somebody else put them out."""
 
     @query(
-        "SELECT s.room_id, s.type, e.json FROM state AS s JOIN events AS e ON e.event_id = s.event_id "
+        "SELECT s.room_id, e.json FROM state AS s JOIN events AS e ON e.event_id = s.event_id "
         "WHERE s.room_id IN :room_ids AND s.type IN :types AND s.state_key = '' AND s.to_pos = 9223372036854775807"
     )
-    async def current(self, room_ids: list[str], types: list[str]) -> list[tuple[str, str, bytes]]:
+    async def current(self, room_ids: list[str], types: list[str]) -> list[tuple[str, bytes]]:
         """The current events of some types, of many rooms at once."""
+
+    @query(
+        "SELECT room_id FROM state WHERE room_id IN :room_ids AND type = :type AND state_key = '' "
+        "AND to_pos = 9223372036854775807"
+    )
+    async def rooms_with(self, room_ids: list[str], type: str) -> list[str]:  # noqa: A002  (the spec's word)
+        """Those of the rooms that have a current event of a type."""
 
     @query(
         "SELECT position FROM events WHERE room_id = :room_id AND flags = 0 AND position <= :until AND type IN :types "

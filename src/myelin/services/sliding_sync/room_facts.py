@@ -1,6 +1,6 @@
 """What filters ask of rooms: their type, whether they are encrypted, their name. Rooms need not be in memory for it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any, NamedTuple
 
 import orjson
@@ -14,12 +14,13 @@ from myelin.store.sliding_sync import SlidingSyncStore
 CREATE = "m.room.create"
 ENCRYPTION = "m.room.encryption"
 NAME = "m.room.name"
-TYPES = [CREATE, ENCRYPTION, NAME]
+TYPES = (CREATE, ENCRYPTION, NAME)
+"""The events that facts are read from: a filter asks for those of some of them only."""
 MAX_REMEMBERED = 200_000
 
 
 class Facts(NamedTuple):
-    """A room's."""
+    """A room's, as far as they were asked for."""
 
     room_type: str | None = None
     is_encrypted: bool = False
@@ -35,34 +36,37 @@ class RoomFacts:
 
     def __init__(self, database: Database, feed: Feed) -> None:
         self._store = SlidingSyncStore(database)
-        self._remembered: Remembered[str, Facts] = Remembered(MAX_REMEMBERED)
+        self._remembered: dict[str, Remembered[str, str]] = {kind: Remembered(MAX_REMEMBERED) for kind in TYPES}
         feed.subscribe(RoomEvents, self._hear)
 
-    async def of_all(self, room_ids: Iterable[str]) -> dict[str, Facts]:
-        """The facts of some rooms, those that are not in memory by one query."""
-        found: dict[str, Facts] = {}
-        lacking: list[str] = []
-        for room_id in room_ids:
-            facts = self._remembered.recall(room_id)
-            if facts is None:
-                lacking.append(room_id)
-            else:
-                found[room_id] = facts
-        if lacking:
-            found.update(await self._read(lacking))
+    async def of_all(self, room_ids: Iterable[str], kinds: Set[str]) -> dict[str, Facts]:
+        """What some kinds of events say of some rooms, those that are not in memory by one query for each kind."""
+        room_ids = list(room_ids)
+        said = {kind: await self._said(kind, room_ids) for kind in kinds}
+        created, encrypted, named = (said.get(kind, {}) for kind in TYPES)
+        found = dict.fromkeys(room_ids, UNKNOWN)
+        for room_id in created.keys() | encrypted.keys() | named.keys():
+            found[room_id] = Facts(created.get(room_id), room_id in encrypted, named.get(room_id, ""))
         return found
 
-    async def _read(self, room_ids: list[str]) -> dict[str, Facts]:
-        read: dict[str, Facts] = {}
+    async def _said(self, kind: str, room_ids: list[str]) -> dict[str, str]:
+        """What a kind of event says, of those rooms of which it says something."""
+        remembered = self._remembered[kind]
+        read: dict[str, str] = {}
 
-        async def load(lacking: list[str]) -> dict[str, Facts]:
-            read.update(dict.fromkeys(lacking, UNKNOWN))
-            for room_id, kind, data in await self._store.current(lacking, TYPES):
-                read[room_id] = _with(read[room_id], kind, orjson.loads(data).get("content"))
-            return read
+        async def load(lacking: list[str]) -> dict[str, str]:
+            read.update(await self._read(kind, lacking))
+            return {room_id: read.get(room_id, "") for room_id in lacking}
 
-        await self._remembered.get_all(room_ids, load)
-        return {room_id: self._remembered.recall(room_id) or read.get(room_id, UNKNOWN) for room_id in room_ids}
+        await remembered.get_all(room_ids, load)
+        return {r: text for r in room_ids if (text := remembered.recall(r) or read.get(r))}
+
+    async def _read(self, kind: str, room_ids: list[str]) -> Iterable[tuple[str, str]]:
+        if kind == ENCRYPTION:
+            return [(room_id, kind) for room_id in await self._store.rooms_with(room_ids, kind)]
+        member = "type" if kind == CREATE else "name"
+        rows = await self._store.current(room_ids, [kind])
+        return [(room_id, _text(data, member)) for room_id, data in rows]
 
     def _hear(self, _position: int, news: RoomEvents) -> None:
         if (
@@ -70,17 +74,16 @@ class RoomFacts:
             or any(key[0] in TYPES for key, _ in news.state)
             or any(pdu.redacts is not None for pdu in news.pdus)
         ):
-            self._remembered.forget(news.room_id)
+            for remembered in self._remembered.values():
+                remembered.forget(news.room_id)
 
 
-def _with(facts: Facts, kind: str, content: Any) -> Facts:
-    """Facts with what one event says; content of the wrong shape says nothing."""
-    if kind == ENCRYPTION:
-        return facts._replace(is_encrypted=True)
-    if not isinstance(content, dict):
-        return facts
-    if kind == CREATE:
-        room_type = content.get("type")
-        return facts._replace(room_type=room_type if isinstance(room_type, str) else None)
-    name = content.get("name")
-    return facts._replace(name=name if isinstance(name, str) else "")
+def _text(data: bytes, member: str) -> str:
+    """A string in an event's content, empty where there is none; content of the wrong shape says nothing."""
+    # Hardly any create event names a type: one that holds the word once has it at its top level alone.
+    if member == "type" and data.count(b'"type"') == 1:
+        return ""
+    event: Any = orjson.loads(data)
+    content = event.get("content")
+    value = content.get(member) if isinstance(content, dict) else None
+    return value if isinstance(value, str) else ""

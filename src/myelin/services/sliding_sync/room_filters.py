@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from myelin.services.sliding_sync.room_facts import Facts
+from myelin.services.sliding_sync.room_facts import CREATE, ENCRYPTION, NAME, Facts
 
 INVITED = "invite"
 
@@ -36,6 +36,16 @@ class RoomFilters(msgspec.Struct, frozen=True):
     name_like: str | None
     tags: frozenset[str] | None
     not_tags: frozenset[str] | None
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of events whose facts it depends on."""
+        asked = (
+            (CREATE, self.room_types is not None or self.not_room_types is not None),
+            (ENCRYPTION, self.is_encrypted is not None),
+            (NAME, self.name_like is not None),
+        )
+        return frozenset(kind for kind, is_asked in asked if is_asked)
 
     @property
     def asks_for_tags(self) -> bool:

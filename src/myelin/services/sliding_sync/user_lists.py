@@ -65,7 +65,7 @@ class UserLists:
         held = mine.filtered.get(filters)
         while held is None:
             version = mine.version
-            facts = await self._facts.of_all(list(mine.order))
+            facts = await self._facts.of_all(mine.order, filters.kinds)
             in_spaces = await self._children(mine, filters)
             if version == mine.version:
                 held = mine.sort_out(filters, facts, in_spaces)
@@ -105,7 +105,7 @@ class UserLists:
         facts: dict[str, Facts] = {}
         children: dict[RoomFilters, set[str]] = {}
         if moved and mine.filtered:
-            facts = await self._facts.of_all(moved)
+            facts = await self._facts.of_all(moved, frozenset(kind for f in mine.filtered for kind in f.kinds))
             mine.drop_filters(f for f in mine.filtered if f.spaces and not f.spaces.isdisjoint(moved))
             children = {f: await self._children(mine, f) for f in list(mine.filtered) if f.spaces}
         if mine.until != since:

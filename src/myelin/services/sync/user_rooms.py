@@ -141,7 +141,16 @@ class UserRooms:
 def _add_all(view: UserView, rows: Iterable[Membership], position: int) -> None:
     """Put a user's history into their view: of each room what was current at the position stays."""
     ended: dict[str, int] = {}
+    standings, joined = view.standings, view.joined
     for row in rows:
+        if row.room_id not in ended and row.membership is not None:
+            # Of most rooms there is nothing else: of the first row nothing has to be asked.
+            standings[row.room_id] = Standing(row.membership, row.event_id, row.from_pos, row.from_pos)
+            if row.membership == "join":
+                joined.add(row.room_id)
+            view.latest = max(view.latest, row.from_pos)
+            ended[row.room_id] = row.to_pos
+            continue
         if ended.get(row.room_id, row.from_pos) != row.from_pos:
             view.unset(row.room_id)
         if row.membership is None:
