@@ -19,7 +19,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transmissions, "FIRST_RETRY_S", 0.01)
     monkeypatch.setattr(transmissions, "LAST_RETRY_S", 0.02)
     monkeypatch.setattr(transmissions, "EDU_INTERVAL_S", 0.2)
-    monkeypatch.setattr(transmissions, "END_GRACE_S", 0.1)
+    monkeypatch.setattr(transmissions, "END_GRACE_S", 0.5)
     monkeypatch.setattr(outgoing_queue, "LOOK_EVERY_S", 0.02)
     monkeypatch.setattr(outgoing_queue, "TAKE_EVERY_S", 0.02)
     monkeypatch.setattr(outgoing_queue, "NOTE_EVERY_S", 0.05)
@@ -372,7 +372,7 @@ async def test_what_was_written_while_nobody_sent_is_sent(tmp_path: Path, databa
     async with sending_house(tmp_path, database_url) as (house, peers, sender):
         room_id = await shared_room(house, "peer1")
         await house.say(room_id, "alice", "before")
-        await peers.until(lambda: "before" in peers.texts("peer1"))
+        await peers.until(lambda: "before" in peers.texts("peer1") and not sender.transmissions._destinations)
         await sender.stop()
         for i in range(5):
             await house.say(room_id, "alice", str(i))

@@ -83,8 +83,9 @@ class Backlog:
         """At most `limit` events that a server lacks, and what is written when it has them."""
         taken: list[SentEvent] = []
         ends: list[Statement] = []
+        got = await self._store.position(server_name) or 0
         for room in rooms:
-            events = await self._missed_in(server_name, room, until)
+            events = await self._missed_in(server_name, room._replace(since=max(room.since, got + 1)), until)
             space = limit - len(taken)
             if events and not space:
                 break
