@@ -27,15 +27,16 @@ async def test_a_knock_is_let_in(sides: Sides, version: str) -> None:
 async def test_a_knock_is_taken_back_or_refused(sides: Sides, version: str) -> None:
     alice, bob = await sides.host.user("alice"), await sides.guest.user("bob")
     room = await alice.create_room(version, initial_state=[_rule("knock")])
+    if sides.guest.server.kind == "myelin":  # Synapse keeps it to itself that a knock is taken back
+        await bob.knock(room, alice)
+        await alice.member_becomes(room, bob, "knock")
+        await bob.leave(room)
+        await alice.member_becomes(room, bob, "leave")
     await bob.knock(room, alice)
     await alice.member_becomes(room, bob, "knock")
-    await bob.leave(room)
-    await alice.member_becomes(room, bob, "leave")
-    if {sides.host.server.kind, sides.guest.server.kind} != {"myelin"}:
-        # Synapse neither tells the server of who knocked of the refusal, nor listens to one.
-        return
-    await bob.knock(room, alice)
-    await alice.member_becomes(room, bob, "knock")
+    await bob.until(lambda: room in bob.knocks)
+    if "synapse" in (sides.host.server.kind, sides.guest.server.kind):
+        return  # it neither tells the server of who knocked of the refusal, nor listens to one
     await alice.kick(room, bob, "no")
     await bob.until(lambda: room in bob.left)
 
