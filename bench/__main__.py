@@ -115,7 +115,7 @@ async def measure_running(
         results.add_extras(engine, name, figures)
         say(f"{name} {engine} at rest: " + ", ".join(f"{key} {value:.2f}" for key, value in figures.items()))
     for key, operation in OPERATIONS.items():
-        if key not in chosen.only:
+        if key not in chosen.only or name not in operation.servers:
             continue
         begin = time.perf_counter()
         budget = operation.quick if chosen.quick else operation.budget

@@ -3,13 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import orjson
 
 from bench.client import SENTENCE, Client
 from bench.measure import Budget, Work
+from bench.pushing import push
+from bench.sliding import SIZES, first_request, nothing_new, one_event_new
+from bench.syncing import incremental_sync
+from bench.world import World
 
 SENDERS = 16
 SYNCING = 50
@@ -19,28 +22,6 @@ PAGE = 50
 JOINERS = 20
 JOIN_ROOMS = 30
 ROOMS = {"first_sync_40": (40, 20), "first_sync_400": (400, 4)}
-
-
-@dataclass
-class World:
-    """A server with the users that the operations share."""
-
-    url: str
-    users: list[Client] = field(default_factory=list)
-
-    async def clients(self, count: int) -> list[Client]:
-        """Return the first `count` users, registering those that are missing."""
-        while len(self.users) < count:
-            self.users.append(await Client.register(self.url, f"user{len(self.users)}"))
-        return self.users[:count]
-
-    async def shared_room(self, members: int) -> tuple[str, list[Client]]:
-        """Return a new public room with its members, the creator first."""
-        clients = await self.clients(members)
-        room_id = await clients[0].create_room("public_chat")
-        for client in clients[1:]:
-            await client.join(room_id)
-        return room_id, clients
 
 
 async def send_sequential(world: World) -> Work:
@@ -197,6 +178,26 @@ class Operation(NamedTuple):
     prepare: Callable[[World], Awaitable[Work]]
     budget: Budget
     quick: Budget
+    servers: tuple[str, ...] = ("myelin", "synapse")
+    """Who is measured."""
+
+
+# With 10,000 rooms Synapse takes a quarter of an hour for the preparation alone.
+_BOTH, _MYELIN_ALONE = ("myelin", "synapse"), ("myelin",)
+
+
+def _sliding(rooms: int) -> dict[str, Operation]:
+    """Return the operations of sliding sync for a user in so many rooms."""
+    servers = _BOTH if rooms <= 1000 else _MYELIN_ALONE
+    many = Budget(500, 8), Budget(20, 3)
+    name, label = f"sliding_{{}}_{rooms}", f"sliding sync, {{}}, {rooms:,} rooms"
+    return {
+        name.format("first"): Operation(
+            label.format("first request"), 10, first_request(rooms), Budget(100, 10), Budget(5, 3), servers
+        ),
+        name.format("nothing"): Operation(label.format("nothing new"), 0.3, nothing_new(rooms), *many, servers),
+        name.format("event"): Operation(label.format("one event new"), 0.6, one_event_new(rooms), *many, servers),
+    }
 
 
 OPERATIONS = {
@@ -212,4 +213,9 @@ OPERATIONS = {
     "first_sync_400": Operation(
         "first sync, 400 rooms", 70, first_sync("first_sync_400", 20), Budget(20, 15), Budget(2, 5)
     ),
+    "incremental_sync": Operation(
+        "/sync, one event new in 40 rooms", 0.4, incremental_sync, Budget(200, 10), Budget(10, 3)
+    ),
+    **{name: operation for rooms in SIZES for name, operation in _sliding(rooms).items()},
+    "push": Operation("notify one of 1,000 members", 0.6, push, Budget(10, 60), Budget(2, 20)),
 }

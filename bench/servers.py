@@ -100,7 +100,8 @@ class Myelin(Server):
     def command(self) -> list[str]:
         serve = [sys.executable, "-m", "myelin.cli.main", "serve", "--data", str(self.folder / "data")]
         names = ["--listen", f"127.0.0.1:{self.port}", "--server-name", SERVER_NAME, "--registration", "open"]
-        settings = ["rate_limits.enabled=false"]
+        # The push gateway is on loopback.
+        settings = ["rate_limits.enabled=false", "push.deny_private_addresses=false"]
         if self.database_url is not None:
             settings.append(f"database.url={self.database_url}")
         return [*serve, *names, *(word for setting in settings for word in ("--set", setting))]
@@ -142,6 +143,7 @@ class Synapse(Server):
             "bcrypt_rounds": 4,
             "default_room_version": ROOM_VERSION,
             "url_preview_enabled": False,
+            "ip_range_blacklist": [],
             **_no_rate_limits(),
         }
 
