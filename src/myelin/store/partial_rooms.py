@@ -30,6 +30,10 @@ class PartialRoomStore(Store):
     async def take(self, now: int, taken_before: int, limit: int) -> list[PartialRoom]:
         """Begin with rooms that no process has begun with lately."""
 
+    @query("UPDATE partial_rooms SET taken_ts = :now WHERE room_id = :room_id AND join_event_id = :join_event_id")
+    async def renew(self, room_id: str, join_event_id: str, now: int) -> int:
+        """A process is still at it."""
+
     @query("UPDATE partial_rooms SET taken_ts = :taken_ts, failures = failures + 1 WHERE room_id = :room_id")
     async def fail(self, room_id: str, taken_ts: int) -> None:
         """It did not work now; `taken_ts` is as if it had been begun with then."""
@@ -68,3 +72,8 @@ def end_partial_room(room_id: str, join_event_id: str) -> Statement:
 )
 def date_back_to_join(room_id: str, join_position: int) -> Statement:
     """State that was only fetched later held from the join on: what hangs on events since then is judged by it."""
+
+
+@statement("DELETE FROM partial_rooms WHERE room_id = :room_id")
+def forget_partial_room(room_id: str) -> Statement:
+    """The room is taken over with all its members; whatever was to be fetched before is not any more."""

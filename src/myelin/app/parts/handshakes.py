@@ -92,8 +92,10 @@ def make_handshakes(ground: Ground, services: Mapping[type, Any]) -> Part:
     """Join, leave, invite and knock, as the one who asks and as the one who is asked."""
     shared = _Shared(ground, services)
     received = ReceivedRooms(services[PduChecks])
-    missing = MissingMembers(shared.rooms, services[GraphWriter], services[RoomGraph], received, services[Peers])
-    partial = PartialRooms(ground.server_name, missing, ground.database, ground.clock)
+    missing = MissingMembers(
+        shared.residence, shared.rooms, services[GraphWriter], services[RoomGraph], received, services[Peers]
+    )
+    partial = PartialRooms(ground.server_name, missing, shared.rooms, ground.database, ground.clock)
     made = {Introduction: shared.introduction, PartialRooms: partial, **_answering(ground, services, shared)}
     if not ground.config.federation.enabled:
         return Part(services=made)

@@ -108,7 +108,7 @@ class Joining:
             state=received.state,
             auth_chain=[event for event in received.auth_chain if not event.rejected],
             partial=is_partial,
-            beside=self._partial.begun(pdu, server, answer.get("servers_in_room")) if is_partial else (),
+            beside=self._partial.begun(pdu, server, answer.get("servers_in_room"), is_partial=is_partial),
         )
         if is_partial:
             self._partial.wake()

@@ -7,6 +7,7 @@ import structlog
 from myelin.matrix.errors import NotFound
 from myelin.matrix.events.pdu import Pdu, StateMap
 from myelin.services.federation.handshakes.received_room import ReceivedRoom, ReceivedRooms
+from myelin.services.federation.handshakes.residence import Residence
 from myelin.services.federation.peers.errors import PeerFailed, PeerUnreachable
 from myelin.services.federation.peers.paths import path_of
 from myelin.services.federation.peers.peers import MAX_STATE_BYTES, Peers
@@ -29,8 +30,15 @@ class MissingMembers:
     """Fetches it and puts it in the place of what is here."""
 
     def __init__(
-        self, rooms: Rooms, writer: GraphWriter, graph: RoomGraph, received: ReceivedRooms, peers: Peers
+        self,
+        residence: Residence,
+        rooms: Rooms,
+        writer: GraphWriter,
+        graph: RoomGraph,
+        received: ReceivedRooms,
+        peers: Peers,
     ) -> None:
+        self._residence = residence
         self._rooms = rooms
         self._writer = writer
         self._graph = graph
@@ -38,10 +46,10 @@ class MissingMembers:
         self._peers = peers
 
     async def fetch(self, room_id: str, join_event_id: str, servers: Sequence[str]) -> bool:
-        """Make the room whole; False where we never came to be in it by this join. Raises PeerFailed."""
+        """Make the room whole; False where none of our users is in it by now. Raises PeerFailed."""
         room = await self._rooms.find(room_id)
         join = None if room is None else (await self._rooms.load([join_event_id], room.version)).get(join_event_id)
-        if room is None or join is None:
+        if room is None or join is None or not self._residence.is_in(room):
             return False
         try:
             partial = dict(await self._graph.state_before(room, join_event_id))
