@@ -47,7 +47,7 @@ async def read_room_events(database: Database, first: int, last: int) -> list[tu
         row, move = rows.get(position), moves.get(position)
         state = begun.get((room_id, position), {})
         if move is not None:
-            state.update(dict.fromkeys(orjson.loads(move.ended)))
+            state.update(dict.fromkeys((kind, key) for kind, key in orjson.loads(move.ended)))
         news = RoomEvents(
             room_id=room_id,
             pdus=() if row is None else (to_pdu(row, versions[room_id]),),

@@ -31,5 +31,5 @@ def make_rooms(ground: Ground, services: Mapping[type, Any]) -> Part:
     writer = RoomWriter(rooms, builder, ground.committer, ground.database, ground.clock, indexes, policies)
     made = {Rooms: rooms, RoomWriter: writer, Builder: builder, EventPolicies: policies, PolicyChecks: PolicyChecks()}
     graph = RoomGraph(ground.database)
-    graph_writer = GraphWriter(ground.server_name, rooms, graph, ground.committer, ground.database, indexes)
+    graph_writer = GraphWriter(ground.server_name, rooms, graph, ground.committer, ground.database, builder, indexes)
     return Part(services={**made, RoomGraph: graph, GraphWriter: graph_writer})

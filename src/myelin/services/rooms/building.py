@@ -16,6 +16,8 @@ from myelin.telemetry.ambient import Clock, Randomness
 
 EVENT_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 EVENT_ID_LENGTH = 18
+MAX_ENDS = 10
+"""Ends of a room that one event of ours hangs on; where there are more they are tied together, see `graph/ties.py`."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +76,7 @@ class Builder:
                 content=draft.content,
                 origin_server_ts=self._clock.now_ms() if draft.origin_server_ts is None else draft.origin_server_ts,
                 depth=tip.depth + 1,
-                prev_events=tip.extremities,
+                prev_events=tip.extremities[-MAX_ENDS:],
                 auth_events=auth_events,
                 state_key=draft.state_key,
                 redacts=draft.redacts,

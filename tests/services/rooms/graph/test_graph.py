@@ -194,3 +194,63 @@ def test_random_graphs_have_the_state_that_the_oracle_says(seed: int, version: s
 async def test_random_graphs_on_both_engines(house: House) -> None:
     for seed in range(6):
         await play(house, seed, f"room{seed}", ["1", "6", "11", "12"][seed % 4])
+
+
+async def test_ends_that_pile_up_are_tied_by_an_event_that_nobody_is_shown(house: House) -> None:
+    remote = RemoteRoom("one")
+    here = Here(house, remote)
+    last = await here.adopt(remote.begin())
+    topics = [remote.add("m.room.topic", {"topic": str(i)}, last, state_key="") for i in range(5)]
+    ends = [*topics, *(remote.say(str(i), last) for i in range(30))]
+    for end in ends:
+        await here.receive(end)
+        row = await RoomStore(house.ground.database).room(remote.room_id)
+        assert row is not None
+        assert len(orjson.loads(row.extremities)) <= 10
+    room = await here.rooms.get(remote.room_id)
+    shown = [e.pdu.event_id for e in room.timeline.since(0)]
+    assert shown == [last.event_id, *(e.event_id for e in ends)]
+    assert room.position == row.version
+    event_id = await house.say(remote.room_id, "me", "hello")
+    assert orjson.loads((await RoomStore(house.ground.database).room(remote.room_id)).extremities) == [event_id]
+
+
+async def test_another_process_reads_back_the_same_room(postgres_url: str, tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    async with room_house(tmp_path, postgres_url) as one, room_house(tmp_path / "two", postgres_url) as two:
+        remote = RemoteRoom("one")
+        here = Here(one, remote)
+        choose = random.Random(7)
+        start = await here.adopt(remote.begin())
+        other: Rooms = two.services[Rooms]
+        told: list[object] = []
+        for pdu in grow(remote, start, choose, 40):
+            await here.receive(pdu)
+            mine = await here.rooms.get(remote.room_id)
+            await other.catch_up(mine.position)
+            theirs = await other.get(remote.room_id)
+            assert theirs.state == mine.state
+            assert theirs.joined == mine.joined
+            assert theirs.position == mine.position
+            told.append(theirs)
+        assert [e.pdu.event_id for e in theirs.timeline.since(0)] == [e.pdu.event_id for e in mine.timeline.since(0)]
+        assert len(set(map(id, told))) == 1
+
+
+async def test_two_processes_take_in_the_same_events(postgres_url: str, tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    async with room_house(tmp_path, postgres_url) as one, room_house(tmp_path / "two", postgres_url) as two:
+        remote = RemoteRoom("one")
+        here = Here(one, remote)
+        there = Here(two, remote)
+        choose = random.Random(8)
+        start = await here.adopt(remote.begin())
+        pdus = grow(remote, start, choose, 30)
+        await there.rooms.catch_up((await here.rooms.get(remote.room_id)).position)
+        async with asyncio.timeout(60):
+            await asyncio.gather(here.receive(*pdus), there.receive(*pdus))
+        position = max([(await h.rooms.get(remote.room_id)).position for h in (here, there)])
+        await asyncio.gather(here.rooms.catch_up(position), there.rooms.catch_up(position))
+        there.known = here.known
+        await here.check()
+        await there.check()

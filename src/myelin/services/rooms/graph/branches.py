@@ -76,9 +76,10 @@ class Branches:
 
     async def write(self, room_id: str, item: Incoming) -> None:
         """Write an accepted event, unless it is here. Raises TooMuchWork."""
-        await write_alone(self._rooms, self._committer, room_id, lambda open_room: self._make(open_room, item))
+        await write_alone(self._rooms, self._committer, room_id, lambda open_room: self.make(open_room, item))
 
-    async def _make(self, open_room: Open, item: Incoming) -> Write | None:
+    async def make(self, open_room: Open, item: Incoming) -> Write | None:
+        """The write of an accepted event; None where it is here. Raises TooMuchWork."""
         room, tip = await open_room()
         pdu = item.pdu
         if await self._graph.places(room.room_id, [pdu.event_id]):

@@ -7,6 +7,7 @@ from myelin.db.connection import Database, DatabaseError
 from myelin.db.sql import Statement
 from myelin.matrix.events.pdu import Pdu, StateKey, StateMap
 from myelin.matrix.room_versions import RoomVersion
+from myelin.services.rooms.building import MAX_ENDS, Builder
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.adoption import Adoption, Arrival
 from myelin.services.rooms.graph.backfilling import Backfilling
@@ -19,6 +20,7 @@ from myelin.services.rooms.graph.outside_memberships import OutsideMemberships
 from myelin.services.rooms.graph.redacting import Redacting
 from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.graph.state_point import difference
+from myelin.services.rooms.graph.ties import Ties
 from myelin.services.rooms.room import Room
 from myelin.services.rooms.rows import EventIndex
 from myelin.services.rooms.writer import MAX_ATTEMPTS
@@ -38,6 +40,7 @@ class GraphWriter:
         graph: RoomGraph,
         committer: Committer,
         database: Database,
+        builder: Builder,
         indexes: Sequence[EventIndex] = (),
     ) -> None:
         self._ours = f":{server_name}"
@@ -47,6 +50,7 @@ class GraphWriter:
         redacting = Redacting(database, indexes)
         self._linear = LinearWriting(committer, redacting, indexes)
         self._branches = Branches(rooms, graph, Ends(database, graph), committer, redacting, indexes)
+        self._ties = Ties(server_name, rooms, graph, self._branches, committer, builder)
         self._outliers = Outliers(database, committer, graph.events)
         self._adoption = Adoption(database, rooms, graph, committer, indexes)
         self._outside = OutsideMemberships(database, rooms, committer)
@@ -87,9 +91,16 @@ class GraphWriter:
         """Write the first event."""
         if todo[0].is_accepted:
             await self._branches.write(room.room_id, todo[0])
+            await self.tie(room.room_id)
             return 1
         await self._outliers.keep_unseen([(todo[0], await self._branches.point_before(room, todo[0]))])
         return 1
+
+    async def tie(self, room_id: str) -> None:
+        """Where the ends of a room have piled up, tie them together by an event that nobody is shown."""
+        room, tip = await self._rooms.open(room_id)
+        if len(tip.extremities) > MAX_ENDS and self.is_live(room):
+            await self._ties.tie(room_id)
 
     async def keep_outliers(self, version: RoomVersion, pdus: Sequence[Pdu], *, rejected: Collection[str] = ()) -> None:
         """Keep events that authorize others or are state, and have no place in the timeline. `rejected` are IDs."""
