@@ -28,6 +28,8 @@ def serve_command(given: Mapping[str, Any]) -> list[str]:
     settings = [*SETTINGS, f"server.public_url={given['public_baseurl']}"]
     if given.get("federation_ca_file"):
         settings.append(f"federation.extra_ca={given['federation_ca_file']}")
+    if given.get("app_service_config_files"):
+        settings.append(f"appservices.registrations={json.dumps(given['app_service_config_files'])}")
     host = given["bind_host"]
     return [
         *(sys.executable, "-m", "myelin.cli.main", "serve"),

@@ -56,6 +56,9 @@ async def test_rooms_of_a_network_are_listed_apart(bridge: Bridge) -> None:
     assert back["chunk"] == first["chunk"]
     await bridge.bot.put(f"directory/list/appservice/libera/{channel}", {"visibility": "private"})
     assert await listed(alice, third_party_instance_id="irc|libera") == [both]
+    await bridge.bot("DELETE", f"directory/list/appservice/libera/{both}")
+    assert await listed(alice, third_party_instance_id="irc|libera") == []
+    assert set(await listed(alice)) == {public, both}
 
 
 async def test_what_cannot_be_listed(bridge: Bridge) -> None:
@@ -104,7 +107,7 @@ async def test_places_and_people_are_looked_up(bridge: Bridge) -> None:
     assert len(bridge.appservice.requests) == asked
 
 
-@pytest.mark.parametrize("answer", [500, {}, [], {"instances": [{}]}, {**PROTOCOL, "instances": "none"}])
+@pytest.mark.parametrize("answer", [500, {}, [], {"instances": ["none"]}, {**PROTOCOL, "instances": "none"}])
 async def test_who_does_not_answer_as_the_spec_says_has_found_nothing(tmp_path: Path, answer: Any) -> None:
     async with bridged(tmp_path, {"protocols": ["irc"]}) as bridge:
         bridge.appservice.answers[f"{APP}/protocol/irc"] = answer

@@ -25,7 +25,11 @@ def as_client(server: TestServer, token: str) -> Client:
 
 async def test_flows(server: TestServer) -> None:
     flows = (await server.anonymous.get("login"))["flows"]
-    assert flows == [{"type": "m.login.password"}, {"type": "m.login.token", "get_login_token": True}]
+    assert flows == [
+        {"type": "m.login.password"},
+        {"type": "m.login.token", "get_login_token": True},
+        {"type": "m.login.application_service"},
+    ]
 
 
 @pytest.mark.parametrize("user", ["alice", "ALICE", "@alice:hs1", "@Alice:hs1"])

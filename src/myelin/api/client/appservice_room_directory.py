@@ -25,3 +25,12 @@ async def update_appservice_room_directory_visibility(
     """Put a room into the directory of a network, or take it out."""
     await rooms.set(requester.appservice_id, network_id, room_id, is_public=body.visibility == "public")
     return Empty()
+
+
+@endpoints.endpoint("DELETE /_matrix/client/v3/directory/list/appservice/{network_id}/{room_id}")
+async def delete_appservice_room_directory_visibility(
+    requester: Requester, rooms: NetworkRooms, network_id: str, room_id: str
+) -> Empty:
+    """Take a room out of the directory of a network, as bridges did before there was a visibility for it."""
+    await rooms.set(requester.appservice_id, network_id, room_id, is_public=False)
+    return Empty()

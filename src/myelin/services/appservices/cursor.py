@@ -13,6 +13,7 @@ from myelin.telemetry.ambient import Clock
 LEASE_MS = 30_000
 """A process that was killed is replaced after this time."""
 RENEW_S = 10.0
+NUMBER_DIGITS = 10
 _EVERYBODY_EXPIRED = 2**62
 
 
@@ -41,8 +42,8 @@ class AppserviceCursor:
 
     @property
     def txn_id(self) -> str:
-        """The ID of the transaction that was begun last."""
-        return f"{self._begun_ts}.{self._number}"
+        """The ID of the transaction that was begun last: digits alone, since some count them."""
+        return f"{self._begun_ts}{self._number:0{NUMBER_DIGITS}}"
 
     async def take(self, position: int) -> bool:
         """Become the one that serves, if nobody else is; the first time ever it begins at `position`."""

@@ -73,11 +73,7 @@ class AppserviceNetworks:
         found = await self._answer(of, f"protocol/{quote(protocol, safe='')}", {})
         if not _is_protocol(found):
             return None
-        instances = [
-            {**instance, "instance_id": f"{of.appservice_id}{INSTANCE_SEPARATOR}{instance['network_id']}"}
-            for instance in found["instances"]
-        ]
-        shown = {**found, "instances": instances}
+        shown = {**found, "instances": [_named(of, instance) for instance in found["instances"]]}
         self._protocols[key] = self._clock.monotonic() + PROTOCOL_KEPT_S, shown
         return shown
 
@@ -97,15 +93,17 @@ class AppserviceNetworks:
 
 
 def _is_protocol(found: Any) -> bool:
-    """Whether it is what clients can work with."""
-    return (
-        isinstance(found, dict)
-        and isinstance(found.get("instances"), list)
-        and all(isinstance(i, dict) and isinstance(i.get("network_id"), str) for i in found["instances"])
-        and all(isinstance(found.get(name), list) for name in ("user_fields", "location_fields"))
-        and isinstance(found.get("field_types"), dict)
-        and isinstance(found.get("icon"), str)
-    )
+    """Whether it has the form of a protocol; what is in it is between the application service and clients."""
+    instances = found.get("instances") if isinstance(found, dict) else None
+    return isinstance(instances, list) and all(isinstance(instance, dict) for instance in instances)
+
+
+def _named(of: Registration, instance: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An instance with what its rooms are listed under (`third_party_instance_id`)."""
+    network_id = instance.get("network_id")
+    if not isinstance(network_id, str):
+        return instance
+    return {**instance, "instance_id": f"{of.appservice_id}{INSTANCE_SEPARATOR}{network_id}"}
 
 
 def _is_result(one: Any, needed: str) -> bool:

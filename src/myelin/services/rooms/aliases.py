@@ -57,12 +57,13 @@ class RoomAliases:
         return await self.resolve(room_alias)
 
     async def create(self, requester: Requester, room_alias: str, room_id: str) -> None:
-        """Point a new alias to a room the user is in.
+        """Point a new alias to a room the user is in, or one of an application service's own to any room.
 
         Raises InvalidParam, NotFound, Forbidden, Exclusive, or M_UNKNOWN (409).
         """
         room = await self._rooms.get(room_id)
-        if room.membership(requester.user_id) != "join" and not requester.is_admin:
+        may_without = requester.is_admin or self._aliases.is_controlled(room_alias, requester.appservice_id)
+        if room.membership(requester.user_id) != "join" and not may_without:
             raise Forbidden("Join the room before you give it an alias")
         try:
             await self._aliases.add(requester.user_id, room_alias, room_id, requester.appservice_id)
