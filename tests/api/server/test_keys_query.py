@@ -30,6 +30,15 @@ async def test_keys_of_one_server(server_that_knows: TestServer):
     assert own == await ask.get("/_matrix/key/v2/server")
 
 
+async def test_keys_are_asked_for_one_by_one_as_older_servers_do(server_that_knows: TestServer):
+    ask = server_that_knows.anonymous
+    own = await ask.get("/_matrix/key/v2/server")
+    assert await ask.get(f"/_matrix/key/v2/server/{KEY.key_id}") == own
+    assert await ask.get("/_matrix/key/v2/server/ed25519:none") == own
+    (entry,) = (await ask.get("/_matrix/key/v2/query/a.test/ed25519:1"))["server_keys"]
+    assert entry["server_name"] == "a.test"
+
+
 async def test_keys_of_several_servers(server_that_knows: TestServer):
     criteria = {"a.test": {"ed25519:1": {"minimum_valid_until_ts": 5}}, "hs1": {KEY.key_id: {}}, "none.invalid": {}}
     answer = await server_that_knows.anonymous.post("/_matrix/key/v2/query", {"server_keys": criteria})

@@ -44,6 +44,12 @@ async def perspectives_key_query(notary: Notary, query: KeyQuery, server_name: s
     return ServerKeys(await notary.query({server_name: {}}, query.minimum_valid_until_ts))
 
 
+@endpoints.endpoint("GET /_matrix/key/v2/query/{server_name}/{key_id}", limit="general")
+async def perspectives_key_query_by_id(notary: Notary, query: KeyQuery, server_name: str, key_id: str) -> ServerKeys:
+    """Pass on the keys of one server, asked for as older servers do: a key that is not named may be there too."""
+    return ServerKeys(await notary.query({server_name: {key_id: notary.until(query.minimum_valid_until_ts)}}))
+
+
 @endpoints.endpoint("POST /_matrix/key/v2/query", limit="general")
 async def bulk_perspectives_key_query(notary: Notary, body: BulkKeyQuery) -> ServerKeys:
     """Pass on the keys of several servers."""

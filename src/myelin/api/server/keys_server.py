@@ -13,3 +13,9 @@ endpoints = Endpoints(group="federation", auth=Auth.NONE)
 async def get_server_key(keys: OwnKeys) -> Mapping[str, Any]:
     """Tell which keys this server signs with, and did before."""
     return keys.answer()
+
+
+@endpoints.endpoint("GET /_matrix/key/v2/server/{key_id}")
+async def get_server_key_by_id(keys: OwnKeys, key_id: str) -> Mapping[str, Any]:  # noqa: ARG001  (the spec: "should be ignored")
+    """The same, as older servers ask: all keys, whichever is named."""
+    return keys.answer()
