@@ -36,6 +36,14 @@ class ServerKeyStore(Store):
         """All keys that are known of some servers."""
 
     @query(
+        "DELETE FROM server_keys WHERE server_name = :server_name AND key_id NOT IN "
+        "(SELECT key_id FROM server_keys WHERE server_name = :server_name "
+        "ORDER BY valid_until_ts DESC, key_id LIMIT :most)"
+    )
+    async def delete_excess(self, server_name: str, most: int) -> int:
+        """Forget a server's keys beyond so many, those first that ran out first."""
+
+    @query(
         "SELECT server_name, answer, fetched_ts, valid_until_ts FROM server_key_answers "
         "WHERE server_name IN :server_names ORDER BY server_name"
     )

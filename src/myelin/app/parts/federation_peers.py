@@ -22,6 +22,7 @@ from myelin.services.federation.peers.peers import Peers
 from myelin.services.federation.peers.request_authentication import RequestAuthentication
 from myelin.services.federation.peers.srv_records import DnsSrvSource
 from myelin.services.federation.peers.transport import Transport
+from myelin.services.federation.peers.under_way import UnderWay
 from myelin.services.federation.peers.well_known import WellKnownFiles
 
 USER_AGENT = "Myelin"
@@ -42,6 +43,7 @@ def make_federation_peers(ground: Ground, services: Mapping[type, Any]) -> Part:
     discovery = Discovery(well_known, DnsSrvSource(), clock, ground.randomness)
     transport = Transport(client, discovery, clock)
     allowed = AllowedServers(config, ground.server_name)
+    under_way = UnderWay(ground.figures, clock)
     backoffs = Backoffs(config, ground.database, clock, ground.randomness)
     known = KnownKeys(ground.database)
     fetcher = KeyFetcher(KeySources(transport, clock), allowed, backoffs, known, config.notaries, clock)
@@ -52,7 +54,7 @@ def make_federation_peers(ground: Ground, services: Mapping[type, Any]) -> Part:
             OwnKeys: own,
             KeyRing: ring,
             Notary: Notary(own, known, fetcher, clock),
-            Peers: Peers(ground.server_name, ground.signing_key, transport, backoffs, allowed),
+            Peers: Peers(ground.server_name, ground.signing_key, transport, backoffs, allowed, under_way),
             **_authenticator(ground, RequestAuthentication(ground.server_name, ring, allowed, backoffs)),
         },
         endpoints=(keys_server.endpoints, keys_query.endpoints, version.endpoints) if config.enabled else (),

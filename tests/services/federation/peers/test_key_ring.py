@@ -22,9 +22,13 @@ from myelin.services.federation.peers.key_fetching import (
     FETCHES_AT_ONCE,
     MAX_AGAIN_AFTER_S,
     NOTARIES_FIRST_FROM,
+    STRANGERS_A_SECOND,
+    STRANGERS_AT_ONCE,
     URGENT_AGAIN_AFTER_S,
 )
 from myelin.services.federation.peers.key_ring import MAX_KEY_IDS, EventSignature
+from myelin.services.federation.peers.known_keys import MAX_KEYS_KEPT
+from myelin.services.federation.peers.server_keys import MAX_KEYS
 
 DAY_MS = 86_400_000
 V4, V10 = ROOM_VERSIONS["4"], ROOM_VERSIONS["10"]
@@ -273,6 +277,41 @@ async def test_strangers_do_not_keep_friends_waiting(house: KeyHouse, clock: Hel
     assert await friend == key_of("friend.test").verify_key
     assert {type(one) for one in await asyncio.gather(*strangers, return_exceptions=True)} == {KeyUnavailable}
     assert not house.backoffs.retry_at_ms("1.test"), "names that others made up are not kept"
+
+
+async def test_names_without_end_are_looked_at_so_many_at_a_time(house: KeyHouse, clock: HeldClock):
+    """Whoever controls a domain can sign requests in the name of as many servers as it pleases."""
+    for number in range(STRANGERS_AT_ONCE + 10):
+        house.world.publish(f"{number}.test")
+    good = [await _has_key(house, f"{number}.test") for number in range(STRANGERS_AT_ONCE + 10)]
+    assert good == [True] * STRANGERS_AT_ONCE + [False] * 10
+    clock.pass_ms(1000)
+    left = [await _has_key(house, f"{STRANGERS_AT_ONCE + number}.test") for number in range(10)]
+    assert left == [True] * int(STRANGERS_A_SECOND)
+    assert await _has_key(house, "1.test"), "who is known is not counted"
+
+
+async def _has_key(house: KeyHouse, name: str) -> bool:
+    try:
+        await house.ring.request_key(name, "ed25519:1")
+    except KeyUnavailable:
+        return False
+    return True
+
+
+async def test_a_servers_keys_are_kept_so_many(database: Database, clock: HeldClock):
+    """A server that names new keys all the time fills neither memory nor disk."""
+    house = KeyHouse(database, clock)
+    rounds = 2 + MAX_KEYS_KEPT // (MAX_KEYS - 1)
+    for number in range(rounds):
+        old = {f"old_{number}_{n}": clock.now_ms() - 1000 + n for n in range(MAX_KEYS - 1)}
+        house.world.publish("a.test", f"now_{number}", old=old)
+        await house.fetcher.fetch({"a.test": {}})
+        clock.pass_ms(AGAIN_AFTER_S * 1000)
+    keys = (await house.known.of(["a.test"]))["a.test"]
+    assert len(keys) == MAX_KEYS_KEPT
+    assert f"ed25519:now_{rounds - 1}" in keys
+    assert "ed25519:old_0_0" not in keys
 
 
 async def test_a_notary_tells_of_a_dead_server(lite: Database, clock: HeldClock):

@@ -1,12 +1,15 @@
 """Keys of others, vouched for."""
 
+import asyncio
+
 import pytest
 
 from held_clock import HeldClock
-from key_world import HOUR_MS, OURS, KeyHouse, key_of
+from key_world import HOUR_MS, OURS, KeyHouse, key_of, until
 from myelin.db.connection import Database
 from myelin.matrix.signing import verify_signed_json
-from myelin.services.federation.peers.key_fetching import AGAIN_AFTER_S
+from myelin.services.federation.peers import key_fetching
+from myelin.services.federation.peers.key_fetching import AGAIN_AFTER_S, FETCHES_AT_ONCE, STRANGERS_AT_ONCE
 from myelin.services.federation.peers.notary import MAX_SERVERS
 
 
@@ -74,6 +77,26 @@ async def test_it_cannot_be_made_to_hammer(house: KeyHouse):
 
 async def test_only_so_many_servers_are_asked_for_one_query(house: KeyHouse):
     await house.notary.query({f"{number}.test": {} for number in range(MAX_SERVERS + 5)})
-    assert len(house.world.asked) == MAX_SERVERS
+    assert len(house.world.asked) == STRANGERS_AT_ONCE <= MAX_SERVERS
     await house.notary.query({"": {}, "a b": {}, "x/y": {}})
-    assert len(house.world.asked) == MAX_SERVERS
+    assert len(house.world.asked) == STRANGERS_AT_ONCE
+
+
+async def test_servers_that_do_not_answer_are_not_waited_for_long(house: KeyHouse, monkeypatch):
+    """Nor do they keep the keys of events waiting."""
+    monkeypatch.setattr(key_fetching, "OTHERS_WAIT_S", 0.1)
+    house.world.gate = asyncio.Event()
+    assert await house.notary.query({f"{number}.test": {} for number in range(FETCHES_AT_ONCE)}) == []
+    event = asyncio.ensure_future(house.fetcher.fetch({"1.test": {"ed25519:1": 0}}))
+    await until(lambda: house.world.asked.count("1.test") == 2)
+    house.world.gate.set()
+    await event
+
+
+async def test_other_notaries_are_not_asked_on_behalf_of_others(lite: Database, clock: HeldClock):
+    """Two notaries that trust each other must not send a query to and fro."""
+    house = KeyHouse(lite, clock, notaries=("n.test",))
+    house.world.publish("n.test")
+    house.world.vouched = {"n.test": {"dead.test": house.world.answer("dead.test")}}
+    assert await house.notary.query({"dead.test": {}}) == []
+    assert house.world.notaries_asked == []

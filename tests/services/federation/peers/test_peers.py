@@ -31,9 +31,11 @@ from myelin.services.federation.peers.peers import Peers
 from myelin.services.federation.peers.signed_requests import verify_request
 from myelin.services.federation.peers.srv_records import SrvAnswer, SrvRecord
 from myelin.services.federation.peers.transport import Transport
+from myelin.services.federation.peers.under_way import MAX_UNDER_WAY, UnderWay
 from myelin.services.federation.peers.well_known import WellKnownFiles
 from myelin.services.federation.peers.x_matrix import parse_x_matrix
 from myelin.telemetry.ambient import SystemRandomness
+from myelin.telemetry.metrics import Figures
 from tls_peers import Ground, Seen, TlsPeer, answering, hang, open_ground, trickle
 
 KEY = SigningKey.from_seed("ours", b"1" * 32)
@@ -59,7 +61,9 @@ class House:
         discovery = Discovery(self.well_known, self.srv, clock, SystemRandomness())
         self.backoffs = Backoffs(config, database, clock, SystemRandomness())
         transport = Transport(ground.client, discovery, clock)
-        self.peers = Peers("us.test", KEY, transport, self.backoffs, AllowedServers(config, "us.test"))
+        self.figures = Figures()
+        under_way = UnderWay(self.figures, clock)
+        self.peers = Peers("us.test", KEY, transport, self.backoffs, AllowedServers(config, "us.test"), under_way)
 
     @contextlib.asynccontextmanager
     async def peer(self, handle: Any, name: str = "a.test") -> AsyncIterator[TlsPeer]:
@@ -287,6 +291,39 @@ async def test_who_gives_up_leaves_nothing_behind(house: House):
         with pytest.raises(asyncio.CancelledError):
             await task
     assert not house.waits()
+
+
+async def test_so_many_requests_to_one_server_may_wait(house: House):
+    """A server that is slow fills neither memory nor the way to others."""
+    async with house.peer(hang), house.peer(answering({}), "b.test"):
+        waiting = [asyncio.ensure_future(house.peers.get("a.test", PATH)) for _ in range(MAX_UNDER_WAY)]
+        await asyncio.sleep(0)
+        with pytest.raises(PeerUnreachable, match="already"):
+            await house.peers.get("a.test", PATH)
+        assert not house.waits()
+        assert await house.peers.get("b.test", PATH) == {}
+        waiting[0].cancel()
+        await asyncio.wait(waiting[:1])
+        with pytest.raises(PeerSilent):
+            await house.peers.get("a.test", PATH, timeout_s=0.2)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+    assert not house.peers._under_way._count
+
+
+async def test_requests_are_counted_by_how_they_end(house: House):
+    async with (
+        house.peer(answering({})),
+        house.peer(answering({}, status=403), "b.test"),
+        house.peer(answering(body=b"x"), "c.test"),
+    ):
+        for name in ("a.test", "b.test", "a.test", "c.test", "d.test", "b.test", "a.test"):
+            with contextlib.suppress(PeerFailed):
+                await house.peers.get(name, PATH)
+    counted = {dict(one.labels)["outcome"]: one.figure.value for one in house.figures.families["peer_requests"].series}
+    assert counted == {"answered": 3, "refused": 2, "nonsense": 1, "unreachable": 1, "gave_up": 0}
+    assert sum(house.figures.families["peer_request_seconds"].series[0].figure.counts) == 7
 
 
 MULTIPART = (

@@ -1,11 +1,15 @@
 """When to ask whom for keys: every server once at a time, seldom again, and strangers never at the cost of friends."""
 
 import asyncio
+import contextlib
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from typing import Final, NamedTuple
 
 from myelin.bus.remembered import Remembered
 from myelin.matrix.signing import VerifyKey
+from myelin.services.federation.peers.allowance import Allowance
 from myelin.services.federation.peers.allowed_servers import AllowedServers
 from myelin.services.federation.peers.backoff import Backoffs
 from myelin.services.federation.peers.errors import PeerFailed
@@ -19,13 +23,30 @@ SERVERS_A_NOTARY_QUERY: Final = 100
 NOTARIES_FIRST_FROM: Final = 8
 """From so many servers on notaries are asked first, in one request for all."""
 FETCHES_AT_ONCE: Final = 32
-"""Of each kind: for requests of servers that are known, for those of strangers, and for events."""
+"""For each purpose."""
+STRANGERS_A_SECOND: Final = 10.0
+STRANGERS_AT_ONCE: Final = 200
+"""Whoever controls a domain can make up names without end, each with keys: so many of them are looked at."""
+OTHERS_WAIT_S: Final = 15.0
+"""How long somebody who asks for the keys of others waits for them to be fetched."""
 AGAIN_AFTER_S: Final = 60
 """A server is asked no more often than this for its keys; after failures less and less often."""
 MAX_AGAIN_AFTER_S: Final = 3600
 URGENT_AGAIN_AFTER_S: Final = 15
 """A server that just sent us a request is likely to be there."""
 MAX_REMEMBERED: Final = 10_000
+
+
+class Purpose(Enum):
+    """What keys are wanted for; one does not wait for another."""
+
+    EVENTS = "events"
+    FRIENDS = "friends"
+    """Requests of servers that are known."""
+    STRANGERS = "strangers"
+    """Requests of servers that are not."""
+    OTHERS = "others"
+    """Somebody asks us as a notary."""
 
 
 class _Attempt(NamedTuple):
@@ -51,11 +72,10 @@ class KeyFetcher:
         self._known = known
         self._notaries = notaries
         self._clock = clock
-        self._flights: Flights[str, bool] = Flights()
+        self._flights: Flights[tuple[str, Purpose], bool] = Flights()
         self._attempts: Remembered[str, _Attempt] = Remembered(MAX_REMEMBERED)
-        self._for_events = asyncio.Semaphore(FETCHES_AT_ONCE)
-        self._for_friends = asyncio.Semaphore(FETCHES_AT_ONCE)
-        self._for_strangers = asyncio.Semaphore(FETCHES_AT_ONCE)
+        self._slots = {purpose: asyncio.Semaphore(FETCHES_AT_ONCE) for purpose in Purpose}
+        self._allowance = Allowance(clock, per_second=STRANGERS_A_SECOND, burst=STRANGERS_AT_ONCE)
 
     async def fetch(self, wants: Wants) -> None:
         """Ask for keys of events, the servers themselves and notaries."""
@@ -69,9 +89,20 @@ class KeyFetcher:
 
     async def fetch_urgently(self, server_name: str, *, is_known: bool) -> None:
         """Ask a server that has sent us a request for its keys."""
-        if self._is_due(server_name, URGENT_AGAIN_AFTER_S) and self._is_allowed(server_name):
-            slots = self._for_friends if is_known else self._for_strangers
-            await self._flights.join(server_name, lambda: self._ask(server_name, slots))
+        if not self._is_due(server_name, URGENT_AGAIN_AFTER_S) or not self._is_allowed(server_name):
+            return
+        if is_known:
+            await self._ask_once(server_name, Purpose.FRIENDS)
+        elif self._allowance.take():
+            await self._ask_once(server_name, Purpose.STRANGERS)
+
+    async def fetch_for_others(self, server_names: Iterable[str]) -> None:
+        """Ask for keys that somebody wants of us as a notary; no other notaries, which might ask us in turn."""
+        asked = [n for n in server_names if self._may_ask(n) and not self._backoffs.retry_at_ms(n)]
+        allowed = list(itertools.takewhile(lambda _: self._allowance.take(), asked))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OTHERS_WAIT_S):
+                await asyncio.gather(*(self._ask_once(name, Purpose.OTHERS) for name in allowed))
 
     async def close(self) -> None:
         """End what is under way."""
@@ -97,15 +128,15 @@ class KeyFetcher:
     async def _ask_all(self, names: Iterable[str]) -> set[str]:
         """Ask servers for their own keys; those that answered."""
         asked = [name for name in names if not self._backoffs.retry_at_ms(name)]
-        answers = await asyncio.gather(*(self._ask_for_events(name) for name in asked))
+        answers = await asyncio.gather(*(self._ask_once(name, Purpose.EVENTS) for name in asked))
         return {name for name, answered in zip(asked, answers, strict=True) if answered}
 
-    async def _ask_for_events(self, name: str) -> bool:
-        return await self._flights.join(name, lambda: self._ask(name, self._for_events))
+    async def _ask_once(self, name: str, purpose: Purpose) -> bool:
+        return await self._flights.join((name, purpose), lambda: self._ask(name, purpose))
 
-    async def _ask(self, name: str, slots: asyncio.Semaphore) -> bool:
+    async def _ask(self, name: str, purpose: Purpose) -> bool:
         """Ask one server for its own keys; whether it gave any."""
-        async with slots:
+        async with self._slots[purpose]:
             try:
                 published = await self._sources.own_word(name)
             except PeerFailed:
@@ -149,7 +180,7 @@ class KeyFetcher:
             keys = [k.key for k in known if not k.is_old and counts_at(k, self._clock.now_ms())]
             if keys or not may_ask or not self._may_ask(name):
                 break
-            await self._ask_for_events(name)
+            await self._ask_once(name, Purpose.EVENTS)
         return keys
 
 

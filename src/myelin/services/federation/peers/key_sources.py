@@ -20,7 +20,7 @@ Wants = Mapping[str, Mapping[str, int]]
 
 TIMEOUT_S: Final = 10.0
 NOTARY_TIMEOUT_S: Final = 20.0
-MAX_ANSWER_BYTES: Final = 262_144
+MAX_ANSWER_BYTES: Final = 32_768
 MAX_NOTARY_ANSWER_BYTES: Final = 4 * 1024 * 1024
 MAX_ANSWERS_FOR_A_SERVER: Final = 4
 """A notary may have kept several answers of one server."""

@@ -16,6 +16,8 @@ from myelin.store.server_keys import ServerKeyStore, StoredAnswer, StoredKey, ad
 Keys = Mapping[str, ServerKey]
 """By key ID."""
 
+MAX_KEYS_KEPT: Final = 300
+"""Of one server; beyond that those go that ran out first."""
 MAX_REMEMBERED: Final = 10_000
 """Servers whose keys are held in memory."""
 
@@ -61,6 +63,8 @@ class KnownKeys:
         async with self._database.transaction() as transaction:
             for sql in dict.fromkeys(statement.sql for statement in statements):
                 await transaction.execute_many(sql, [one.args for one in statements if one.sql is sql])
+            for one in published:
+                await ServerKeyStore(transaction).delete_excess(one.server_name, MAX_KEYS_KEPT)
         for one in published:
             self._remembered.forget(one.server_name)
 

@@ -41,9 +41,9 @@ class Notary:
         wants = {name: keys for name, keys in list(wants.items())[:MAX_SERVERS] if is_server_name(name)}
         others = {name: keys for name, keys in wants.items() if name != self._own.server_name}
         stored = await self._known.answers(others)
-        stale = {name: keys for name, keys in others.items() if self._is_stale(stored.get(name), keys, until)}
+        stale = [name for name, keys in others.items() if self._is_stale(stored.get(name), keys, until)]
         if stale:
-            await self._fetcher.fetch(stale)
+            await self._fetcher.fetch_for_others(stale)
             stored.update(await self._known.answers(stale))
         own = [self._own.answer()] if self._own.server_name in wants else []
         return [*own, *self._countersigned(stored)]

@@ -20,6 +20,7 @@ from myelin.services.federation.peers.errors import (
 )
 from myelin.services.federation.peers.signed_requests import encoded_content, sign_request
 from myelin.services.federation.peers.transport import Transport
+from myelin.services.federation.peers.under_way import UnderWay
 
 Query = Iterable[tuple[str, str]]
 """Query parameters in order; a name may be repeated."""
@@ -39,13 +40,20 @@ class Peers:
     """
 
     def __init__(
-        self, server_name: str, key: SigningKey, transport: Transport, backoffs: Backoffs, allowed: AllowedServers
+        self,
+        server_name: str,
+        key: SigningKey,
+        transport: Transport,
+        backoffs: Backoffs,
+        allowed: AllowedServers,
+        under_way: UnderWay,
     ) -> None:
         self._server_name = server_name
         self._key = key
         self._transport = transport
         self._backoffs = backoffs
         self._allowed = allowed
+        self._under_way = under_way
 
     @property
     def on_return(self) -> list[Callable[[str], None]]:
@@ -167,12 +175,13 @@ class Peers:
         if signed:
             headers["Authorization"] = sign_request(self._key, method, target, self._server_name, server_name, content)
         opening = self._transport.open(method, server_name, target, timeout_s=timeout_s, body=content, headers=headers)
-        try:
-            async with opening as answer:
-                yield answer
-        except PeerFailed as error:
-            await self._note(server_name, error, timeout_s)
-            raise
+        with self._under_way.to(server_name):
+            try:
+                async with opening as answer:
+                    yield answer
+            except PeerFailed as error:
+                await self._note(server_name, error, timeout_s)
+                raise
         await self._backoffs.succeeded(server_name)
 
     async def _note(self, server_name: str, error: PeerFailed, timeout_s: float) -> None:
