@@ -71,7 +71,11 @@ class Joining:
             await self._join_remotely(entry, room_id, content)
             return
         _check_guest(room, entry)
-        await self._authorise(room, entry.user_id, content)
+        try:
+            await self._authorise(room, entry.user_id, content)
+        except (CannotAuthorise, CannotGrant) as error:
+            await self._join_through_others(room, entry, content, error)
+            return
         await self._write(room_id, entry, content)
         await self._replaced.joined(entry.user_id, room)
 
