@@ -142,6 +142,7 @@ def _answering(ground: Ground, services: Mapping[type, Any], shared: _Shared) ->
             services[Receiver],
             services[OutgoingQueue],
             ground.database,
+            ground.limiter,
         ),
         JoinAnswers: JoinAnswers(ground.server_name, services[RoomGraph], ground.database),
         BeingInvited: BeingInvited(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from myelin.db.connection import Database
+from myelin.http.rate_limits import RateLimiter
 from myelin.matrix.auth_rules.domains import domain_of
 from myelin.matrix.auth_rules.selection import AUTHORISING_USER
 from myelin.matrix.errors import Forbidden
@@ -34,8 +35,10 @@ class Accepting:
         receiver: Receiver,
         queue: OutgoingQueue,
         database: Database,
+        limiter: RateLimiter,
     ) -> None:
         self._residence = residence
+        self._limiter = limiter
         self._restricted = restricted
         self._signed = signed
         self._own_events = own_events
@@ -48,14 +51,15 @@ class Accepting:
     ) -> tuple[Room, Pdu]:
         """The room and the event as it stands there now.
 
-        Raises InvalidParam for an event that is none of the wanted kind, Forbidden, NotFound, and for a restricted
-        room CannotAuthorise.
+        Raises InvalidParam for an event that is none of the wanted kind, Forbidden, NotFound, LimitExceeded, and for a
+        restricted room CannotAuthorise.
         """
         room = await self._residence.room(origin, room_id)
         pdu = read_membership(raw, room.version, Wanted(room_id, "", membership), event_id, origin)
         await self._signed.check(pdu, room.version, self._signers(pdu, room.version))
         if not await self._is_there(pdu):
             if membership == "join":
+                self._limiter.take("joins_per_room", room_id)
                 pdu = await self._authorised(room, pdu)
             await self._receiver.accept(origin, pdu)
             await self._queue.forward(room_id, event_id, origin=origin)
