@@ -136,7 +136,7 @@ class Receiving:
         self.rooms: Rooms = services[Rooms]
         self.graph: RoomGraph = services[RoomGraph]
         self.writer: GraphWriter = services[GraphWriter]
-        self.visibility = Visibility(database, house.ground.feed)
+        self.visibility = services.get(Visibility) or Visibility(database, house.ground.feed)
         peers: Any = peer
         key_ring: Any = OneKey()
         self.checks = PduChecks(key_ring)

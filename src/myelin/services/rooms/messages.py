@@ -11,8 +11,8 @@ from myelin.services.rooms.timeline import BEGINNING
 from myelin.services.rooms.tokens import page_token
 from myelin.services.rooms.viewpoint import Viewpoint, Viewpoints
 
-MAX_BATCHES = 2
-"""Batches of older events that are fetched for one page."""
+MAX_BATCHES = 4
+"""Batches of older events that are fetched, or looked at when others fetched them, for one page."""
 
 
 class Messages:

@@ -67,8 +67,10 @@ class PeerHistory:
 
     async def extend(self, room_id: str) -> bool:
         """Have older events of the room here; False where there are none to be had now."""
-        if await self._gaps.backward() < (await self._visibility.history(room_id)).reach:
-            # Somebody has fetched them since the reader looked.
+        reach = await self._gaps.backward()
+        if reach < (await self._visibility.history(room_id)).reach:
+            # Somebody may have fetched them since the reader looked.
+            await self._visibility.history(room_id, reach)
             return True
         task = self._under_way.get(room_id)
         if task is None:
