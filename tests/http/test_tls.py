@@ -8,6 +8,7 @@ import aiohttp
 import msgspec
 import pytest
 import trustme
+from structlog.testing import capture_logs
 
 from inprocess import make_config, running_server
 from myelin.config.sections.serving import Server
@@ -91,23 +92,28 @@ async def test_renewed_files_are_taken_without_a_restart(tmp_path: Path):
     assert await files.served(identity) == "one.test"
     files.renew("two.test")
     assert await files.served(identity) == "one.test"
-    identity.look()
+    with capture_logs() as lines:
+        identity.look()
+        identity.look()
     assert await files.served(identity) == "two.test"
+    assert [line["log_level"] for line in lines] == ["info"]
 
 
 async def test_files_that_do_not_fit_change_nothing_until_they_do(tmp_path: Path):
     files = Files(tmp_path)
     files.renew("one.test")
     identity = ServerIdentity(files.certificate, files.key)
-    files.renew("two.test", only_certificate=True)
-    identity.look()
-    assert await files.served(identity) == "one.test"
-    files.key.unlink()
-    identity.look()
-    assert await files.served(identity) == "one.test"
-    files.renew("three.test")
-    identity.look()
+    with capture_logs() as lines:
+        files.renew("two.test", only_certificate=True)
+        identity.look()
+        assert await files.served(identity) == "one.test"
+        files.key.unlink()
+        identity.look()
+        assert await files.served(identity) == "one.test"
+        files.renew("three.test")
+        identity.look()
     assert await files.served(identity) == "three.test"
+    assert [line["log_level"] for line in lines] == ["warning", "warning", "info"]
 
 
 def test_files_that_cannot_be_used_at_the_start_are_an_error(tmp_path: Path):
