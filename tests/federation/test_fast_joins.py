@@ -191,3 +191,36 @@ async def test_who_leaves_at_once_leaves_nothing_behind(
     gate.open()
     await alice.join(room.room_id, resident.server_name)
     assert len(await members(alice, room)) == MEMBERS + 2
+
+
+async def test_sync_tells_of_the_members_once_they_are_here(
+    alice: Member, resident: Resident, myelin_server: MyelinServer
+) -> None:
+    gate, room = Gate(resident), crowded(resident)
+    await alice.get("sync", timeout=0)
+    await alice.join(room.room_id, resident.server_name)
+    first = await alice.get("sync", timeout=0)
+    told = first["rooms"]["join"][room.room_id]
+    assert "m.room.name" in {event["type"] for event in told["state"]["events"]}
+    gate.open()
+    await members(alice, room)
+    after = await alice.get("sync", timeout=0, since=first["next_batch"])
+    come = {e["state_key"] for e in after["rooms"]["join"][room.room_id]["state"]["events"] if e["type"] == MEMBER}
+    assert come >= {resident.user(f"member{number}") for number in range(MEMBERS)}
+
+
+async def test_who_loads_members_lazily_comes_to_know_all_too(
+    alice: Member, resident: Resident, myelin_server: MyelinServer
+) -> None:
+    gate, room = Gate(resident), crowded(resident)
+    lazy = '{"room":{"state":{"lazy_load_members":true}}}'
+    await alice.join(room.room_id, resident.server_name)
+    first = await alice.get("sync", timeout=0, filter=lazy)
+    assert room.room_id in first["rooms"]["join"]
+    gate.open()
+    await members(alice, room)
+    listed = await alice.get(f"rooms/{segment(room.room_id)}/members", at=first["next_batch"])
+    after = await alice.get("sync", timeout=0, since=first["next_batch"], filter=lazy)
+    changed = after["rooms"]["join"][room.room_id]["state"]["events"]
+    known = {event["state_key"] for event in (*listed["chunk"], *changed) if event["type"] == MEMBER}
+    assert len(known) == MEMBERS + 2
