@@ -6,7 +6,7 @@ from myelin.config.sections.accounts import Passwords, Registration, Sessions
 from myelin.config.sections.appservices import Appservices
 from myelin.config.sections.calls import Rtc, Voip
 from myelin.config.sections.federation import Federation
-from myelin.config.sections.messaging import Presence, Push, Rooms, UserDirectory
+from myelin.config.sections.messaging import Notices, Presence, Push, Rooms, UserDirectory
 from myelin.config.sections.previews import UrlPreviews
 from myelin.config.sections.rate_limits import RateLimits
 from myelin.config.sections.section import Section
@@ -28,6 +28,7 @@ class Config(Section, frozen=True, kw_only=True):
     sessions: Sessions = Sessions()
     rate_limits: RateLimits = RateLimits()
     rooms: Rooms = Rooms()
+    notices: Notices = Notices()
     media: Media = Media()
     url_previews: UrlPreviews = UrlPreviews()
     presence: Presence = Presence()

@@ -25,7 +25,7 @@ class LeaveBody(msgspec.Struct, frozen=True):
 )
 async def leave_room(requester: Requester, memberships: Memberships, room_id: str, body: LeaveBody) -> Empty:
     """Leave a room, reject an invite, or take a knock back."""
-    await memberships.leave(requester.user_id, room_id, body.reason)
+    await memberships.leave_by_choice(requester.user_id, room_id, body.reason)
     return Empty()
 
 

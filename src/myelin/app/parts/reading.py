@@ -72,7 +72,9 @@ def make_reading(ground: Ground, services: Mapping[type, Any]) -> Part:
         client_events,
         visibility,
         ignored_users,
-        UnwantedInvites(services[AccountData], ignored_users),
+        UnwantedInvites(
+            services[AccountData], ignored_users, f"@{ground.config.notices.localpart}:{ground.server_name}"
+        ),
         bundles,
         presentation,
         state,

@@ -41,7 +41,7 @@ from myelin.services.membership.guests import Guests
 from myelin.services.membership.inviting import Inviting
 from myelin.services.membership.joining import Joining
 from myelin.services.membership.memberships import Memberships
-from myelin.services.membership.ports import RoomMoves
+from myelin.services.membership.ports import LeaveChecks, RoomMoves
 from myelin.services.membership.replaced_rooms import ReplacedRooms, SettingsMove
 from myelin.services.membership.upgrading import Upgrading
 from myelin.services.rooms.addresses import RoomAddresses
@@ -95,6 +95,7 @@ def make_rooms_api(ground: Ground, services: Mapping[type, Any]) -> Part:
         RemoteListings: RemoteListings(),
         ReservedAliasNamespaces: ReservedAliasNamespaces(),
         RoomMoves: RoomMoves(),
+        LeaveChecks: LeaveChecks(),
         ThirdPartyNetworks: ThirdPartyNetworks(),
     }
     _add_directory(ground, services, made)
@@ -166,11 +167,11 @@ def _add_memberships(ground: Ground, services: Mapping[type, Any], made: dict[ty
         name, rooms, writer, names, made[RestrictedRooms], remote, made[ReplacedRooms], ground.limiter
     )
     made[Inviting] = Inviting(name, rooms, writer, names, made[InvitePermission], remote, ground.limiter)
-    made[Memberships] = Memberships(name, database, rooms, writer, ground.committer, remote)
+    made[Memberships] = Memberships(name, database, rooms, writer, ground.committer, remote, made[LeaveChecks])
     made[Upgrading] = Upgrading(rooms, made[RoomUpgrades], made[ReplacedRooms])
     made[StateSender] = StateSender(
         made[EventSender],
-        MembershipState(rooms, writer, made[Joining], made[Inviting]),
+        MembershipState(rooms, writer, made[Joining], made[Inviting], made[LeaveChecks]),
         Guests(name, database, rooms, made[Memberships]),
     )
 

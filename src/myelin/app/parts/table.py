@@ -17,6 +17,7 @@ from myelin.app.parts.handshakes import make_handshakes
 from myelin.app.parts.initial_sync import make_initial_sync
 from myelin.app.parts.log import make_log
 from myelin.app.parts.media import make_media
+from myelin.app.parts.notices import make_notices
 from myelin.app.parts.part import Part
 from myelin.app.parts.previews import make_previews
 from myelin.app.parts.push import make_push
@@ -49,6 +50,7 @@ PARTS: tuple[MakePart, ...] = (
     make_e2ee,
     make_user_data,
     make_room_moves,
+    make_notices,
     make_reading,
     make_receiving,
     make_edus,

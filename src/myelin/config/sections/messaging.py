@@ -29,6 +29,21 @@ class Rooms(Section, frozen=True, kw_only=True):
     ] = True
 
 
+class Notices(Section, frozen=True, kw_only=True):
+    """What the server itself tells users, in a room of its own for each."""
+
+    enabled: Annotated[bool, about("Whether the server sends notices at all.")] = True
+    localpart: Annotated[
+        str,
+        about(
+            "The user (without @ and server) in whose name notices are sent: one that nobody can register.",
+            pattern=r"^[a-z0-9._=/+-]+$",
+            form="a name of lower-case letters, digits and ._=/+-",
+        ),
+    ] = "server"
+    room_name: Annotated[str, about("The name of the room that notices are in.")] = "Server notices"
+
+
 class Presence(Section, frozen=True, kw_only=True):
     """Who is online."""
 

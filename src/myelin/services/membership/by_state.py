@@ -10,9 +10,10 @@ from myelin.matrix.identifiers import is_user_id
 from myelin.services.membership.guests import Guests
 from myelin.services.membership.inviting import Invite, Inviting
 from myelin.services.membership.joining import GUEST_ACCESS, Entry, Joining
+from myelin.services.membership.ports import LeaveChecks
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
-from myelin.services.rooms.members import member_event
+from myelin.services.rooms.members import member_event, membership_of
 from myelin.services.rooms.room import MEMBER
 from myelin.services.rooms.sending import EventSender
 from myelin.services.rooms.writer import RoomWriter
@@ -21,11 +22,14 @@ from myelin.services.rooms.writer import RoomWriter
 class MembershipState:
     """Takes `PUT /state/m.room.member/{user_id}` the ways that the membership endpoints go."""
 
-    def __init__(self, rooms: Rooms, writer: RoomWriter, joining: Joining, inviting: Inviting) -> None:
+    def __init__(
+        self, rooms: Rooms, writer: RoomWriter, joining: Joining, inviting: Inviting, leave_checks: LeaveChecks
+    ) -> None:
         self._rooms = rooms
         self._writer = writer
         self._joining = joining
         self._inviting = inviting
+        self._leave_checks = leave_checks
 
     async def put(
         self, requester: Requester, room_id: str, user_id: str, content: dict[str, Any], ts: int | None = None
@@ -40,6 +44,8 @@ class MembershipState:
         # Only the server says who let somebody into a restricted room.
         content = {key: value for key, value in content.items() if key != AUTHORISING_USER}
         room = await self._rooms.get(room_id)
+        if membership == "leave" and sender == user_id:
+            await self._leave_checks.check(user_id, room_id, await membership_of(self._rooms, room, user_id))
         if membership == "invite" and sender != user_id:
             await self._inviting.invite(
                 Invite(sender=sender, user_id=user_id, content=content, ts=ts, is_limited=requester.is_limited), room_id

@@ -8,6 +8,7 @@ from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
 from myelin.matrix.errors import Forbidden, InvalidParam, MatrixError, NotFound
 from myelin.matrix.identifiers import is_user_id
+from myelin.services.membership.ports import LeaveChecks
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.members import is_resident, is_shell, membership_of
@@ -30,6 +31,7 @@ class Memberships:
         writer: RoomWriter,
         committer: Committer,
         remote: RemoteRoomSources,
+        leave_checks: LeaveChecks,
     ) -> None:
         self._server_name = server_name
         self._state = StateStore(database)
@@ -37,10 +39,18 @@ class Memberships:
         self._writer = writer
         self._committer = committer
         self._remote = remote
+        self._leave_checks = leave_checks
 
     async def joined_rooms(self, user_id: str) -> list[str]:
         """The rooms a user is joined to."""
         return [m.room_id for m in await self._state.memberships_of(user_id) if m.membership == "join"]
+
+    async def leave_by_choice(self, user_id: str, room_id: str, reason: str | None = None) -> None:
+        """Leave a room because the user wants to. Raises what `leave` does, or what says that they must not."""
+        room = await self._rooms.find(room_id)
+        if room is not None:
+            await self._leave_checks.check(user_id, room_id, await membership_of(self._rooms, room, user_id))
+        await self.leave(user_id, room_id, reason)
 
     async def leave(self, user_id: str, room_id: str, reason: str | None = None) -> None:
         """Leave a room, reject an invite or retract a knock. Raises Forbidden or NotFound."""

@@ -10,3 +10,9 @@ CREATE INDEX sticky_events_by_expiry ON sticky_events (expires_ts);
 
 -- For how long a delayed event is to be sticky once it is sent.
 ALTER TABLE delayed_events ADD COLUMN sticky_ms BIGINT;
+
+-- The room in which a user gets the server's notices.
+CREATE TABLE notice_rooms (
+    user_id TEXT NOT NULL PRIMARY KEY,
+    room_id TEXT NOT NULL
+) CLUSTERED;
