@@ -1,16 +1,19 @@
 """Our users are invited by another server: what is signed for it, and what they see of the room."""
 
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from federation.authority import Authority
 from federation.handing_in import segment
 from federation.member import Member, Refused
 from federation.resident import Resident
 from federation.scripted_room import ScriptedRoom
 from federation.servers import Homeserver, MyelinServer
 from myelin.matrix.events.hashes import event_id_of
+from push_gateway import push_gateway, pusher
 
 pytestmark = [pytest.mark.peers]
 
@@ -310,3 +313,20 @@ async def test_who_accepts_is_in_the_room(alice: Member, resident: Resident, mye
     message = room.message("welcome")
     await resident.send(myelin_server, [message.raw])
     await alice.until(lambda: any(e["content"].get("body") == "welcome" for e in alice.timeline[room.room_id]))
+
+
+async def test_a_phone_rings(
+    resident: Resident, authority: Authority, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    server = MyelinServer(tmp_path / "a", authority, settings=["push.deny_private_addresses=false"])
+    await server.start()
+    try:
+        alice = await server.register(session, "alice")
+        room = resident.room("11")
+        async with push_gateway() as gateway:
+            await alice.post("pushers/set", pusher(gateway.url))
+            await hand_in(resident, server, room, invite(room, alice.user_id))
+            told = await gateway.next()
+        assert (told["type"], told["room_id"], told["sender"]) == (MEMBER, room.room_id, room.creator)
+    finally:
+        server.kill()
