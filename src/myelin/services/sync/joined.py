@@ -65,7 +65,7 @@ class JoinedRooms:
         after = BEGINNING if since is None else since
         window = Window(after, reader.until, reader.limit, wanted.timeline, reader.ignored)
         stretch = await self._timelines.read(room, reader.user_id, window)
-        heroes, is_summarised = None, _needs_summary(stretch, reader, since)
+        heroes, is_summarised = None, _needs_summary(room, stretch, reader, since)
         if is_summarised:
             heroes = await self._summaries.heroes(room, reader.user_id)
         state = await self._states.events(room, reader, stretch, since, heroes=heroes or [])
@@ -107,9 +107,11 @@ class JoinedRooms:
         return events
 
 
-def _needs_summary(stretch: Stretch, reader: Reader, since: int | None) -> bool:
+def _needs_summary(room: Room, stretch: Stretch, reader: Reader, since: int | None) -> bool:
     """Whether the summary may be news to the client."""
     if since is None or reader.full_state or stretch.limited or stretch.hides_state or stretch.start > since:
+        return True
+    if room.changed_aside > since:
         return True
     return any(e.pdu.state_key is not None and e.pdu.type in SUMMARISED for e in stretch.events)
 
