@@ -180,3 +180,21 @@ async def test_parts_that_are_none_are_a_failure_in_order(ground: Ground, conten
         async with ground.client.open("GET", place, timeout_s=5) as answer:
             with pytest.raises(RequestFailed):
                 [await part.read(10**6) async for part in answer.parts()]
+
+
+async def test_a_connection_is_used_again_where_the_answer_was_read_to_its_end(ground: Ground):
+    connections: set[int] = set()
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        connections.add(id(request.transport))
+        return web.Response(body=b"x" * 10_000)
+
+    async with ground.peer(handle, "name.test") as peer:
+        ground.dns.lead("name.test", 443, peer)
+        target = HttpsTarget("name.test", 443, "name.test", "name.test")
+        for _ in range(3):
+            await body_of(ground, target, max_bytes=10_000)
+        assert len(connections) == 1
+        # The same host under another name is another connection: what the one proved says nothing of the other.
+        with pytest.raises(CannotConnect):
+            await body_of(ground, target._replace(tls_name="other.test"))

@@ -13,6 +13,7 @@ from aiohttp import web
 from held_clock import HeldClock
 from myelin.config.sections.federation import Federation
 from myelin.db.connection import Database
+from myelin.matrix.errors import MatrixError
 from myelin.matrix.signing import SigningKey, VerifyKey
 from myelin.services.federation.peers import peers as peers_module
 from myelin.services.federation.peers.allowed_servers import AllowedServers
@@ -137,6 +138,16 @@ async def test_a_refusal_is_told_as_one_and_the_server_is_there(
     assert message not in str(caught.value) or not message
     assert len(peer.seen) == 1
     assert not house.waits()
+
+
+async def test_a_peers_401_is_none_of_ours(house: House):
+    """Relayed errors: a client that takes another server's 401 for ours logs out and destroys its keys."""
+    refusal = {"errcode": "M_UNKNOWN_TOKEN", "error": "gone", "soft_logout": False}
+    async with house.peer(answering(refusal, status=401)):
+        with pytest.raises(PeerRefused) as caught:
+            await house.peers.get("a.test", PATH)
+    assert not isinstance(caught.value, MatrixError)
+    assert "M_UNKNOWN_TOKEN" not in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504, 521])
