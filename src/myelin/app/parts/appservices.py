@@ -65,7 +65,8 @@ def make_appservices(ground: Ground, services: Mapping[type, Any]) -> Part:
     )
     authenticator = AppserviceAuthenticator(services[Authenticator], registry, accounts, database, ground.feed)
     services[ReservedUserNamespaces].append(AppserviceUsers(registry))
-    services[ReservedAliasNamespaces].append(AppserviceAliases(registry, requests))
+    interest = Interest(ground.server_name, registry, services[Rooms], database, ground.feed, ground.clock)
+    services[ReservedAliasNamespaces].append(AppserviceAliases(registry, requests, interest))
     services[ThirdPartyNetworks].append(AppserviceNetworks(registry, requests, ground.clock))
     return Part(
         services={
@@ -78,7 +79,7 @@ def make_appservices(ground: Ground, services: Mapping[type, Any]) -> Part:
         },
         endpoints=(appservice_ping.endpoints, appservice_room_directory.endpoints),
         prepare=(watch.look,),
-        loops=(watch.run, _loop(ground, services, registry, requests).run),
+        loops=(watch.run, _loop(ground, services, registry, requests, interest).run),
         close=(client.close,),
     )
 
@@ -99,10 +100,13 @@ def make_requests(ground: Ground, client: HttpClient) -> AppserviceRequests:
 
 
 def _loop(
-    ground: Ground, services: Mapping[type, Any], registry: Appservices, requests: AppserviceRequests
+    ground: Ground,
+    services: Mapping[type, Any],
+    registry: Appservices,
+    requests: AppserviceRequests,
+    interest: Interest,
 ) -> AppserviceLoop:
     database, figures = ground.database, ground.figures
-    interest = Interest(ground.server_name, registry, services[Rooms], database, ground.feed)
     sorting = Sorting(registry, interest, database)
     composing = Composing(
         ToDeviceStore(database),

@@ -13,8 +13,8 @@ from myelin.services.e2ee.key_counts import KeyCounts
 from myelin.services.presence.presence import Presence
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.client_events import ClientEvents
-from myelin.services.rooms.room import MEMBER
-from myelin.services.rooms.timeline import render_json
+from myelin.services.rooms.room import MEMBER, Room
+from myelin.services.rooms.timeline import TimelineEvent, render_json
 from myelin.services.typing.typing_users import TypingUsers
 from myelin.store.appservice_cursors import end_to_device
 from myelin.store.to_device import ToDeviceStore
@@ -103,12 +103,20 @@ class Composing:
     async def _event(self, of: Registration, waiting: WaitingEvent) -> bytes | None:
         """An event as the Client-Server API has it; None for one that is not there any more."""
         room = await self._rooms.find(waiting.room_id)
-        event = None if room is None else (await self._events.by_id(room, [waiting.event_id])).get(waiting.event_id)
+        event = None if room is None else await self._find(room, waiting.event_id)
         if event is None:
             return None
         if event.pdu.type == MEMBER and event.pdu.state_key is not None:
             await self._queries.have_user(of, event.pdu.state_key)
         return render_json(event, self._clock.now_ms(), room_id=waiting.room_id)
+
+    async def _find(self, room: Room, event_id: str) -> TimelineEvent | None:
+        event = (await self._events.by_id(room, [event_id])).get(event_id)
+        if event is None:
+            # An invite from another server is in no timeline here.
+            event = (await self._events.state(room, [event_id])).get(event_id)
+            return event if event is not None and event.pdu.type == MEMBER else None
+        return event
 
     def _next_ephemeral(self, backlog: Backlog) -> list[Any]:
         found: list[Any] = [_receipt(receipt) for receipt in backlog.receipts]

@@ -65,7 +65,7 @@ def _of_set(parts: Any) -> str:
     pattern = [part for part in parts if part[0] is not ops.NEGATE]
     for candidate in (*_CANDIDATES, *(_first(part) for part in pattern)):
         if candidate and is_negated != any(_holds(part, candidate) for part in pattern):
-            return candidate
+            return str(candidate)
     raise _Unknown
 
 
@@ -79,7 +79,7 @@ def _first(part: Any) -> str:
 def _holds(part: Any, character: str) -> bool:
     op, value = part
     if op is ops.LITERAL:
-        return ord(character) == value
+        return bool(ord(character) == value)
     if op is ops.RANGE:
         return bool(value[0] <= ord(character) <= value[1])
     kinds = {ops.CATEGORY_DIGIT: character.isdigit(), ops.CATEGORY_WORD: character.isalnum() or character == "_"}

@@ -12,8 +12,11 @@ from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.room import MEMBER
 from myelin.store.appservices import AppserviceStore
 from myelin.store.state import StateStore
+from myelin.telemetry.ambient import Clock
 
 MAX_REMEMBERED_ROOMS = 50_000
+ALIASES_KEPT_S = 5.0
+"""How soon a process notices that another one gave a room an alias."""
 NOW = 2**62
 """A position after all others."""
 
@@ -27,13 +30,18 @@ class Interest:
     What it knows of a room holds until one of an application service's users joins it or leaves.
     """
 
-    def __init__(self, server_name: str, registry: Appservices, rooms: Rooms, database: Database, feed: Feed) -> None:
+    def __init__(
+        self, server_name: str, registry: Appservices, rooms: Rooms, database: Database, feed: Feed, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._server_name = server_name
         self._registry = registry
         self._rooms = rooms
         self._store = AppserviceStore(database)
         self._state = StateStore(database)
         self._stays: Remembered[str, Mapping[str, list[Stretch]]] = Remembered(MAX_REMEMBERED_ROOMS)
+        self._by_alias: dict[str, tuple[float, Ids]] = {}
+        self._alias_changes = 0
         registry.changed.append(self._forget_all)
         feed.subscribe(RoomEvents, self._hear)
 
@@ -48,10 +56,28 @@ class Interest:
         """Those that are sent all events of a room: by one of their users, the room's ID, or an alias."""
         found = await self.with_members(room_id, position)
         found |= {r.appservice_id for r in self._registry.all if r.rooms and r.has_room(room_id)}
-        others = [r for r in self._registry.all if r.aliases and r.appservice_id not in found]
-        if others:
-            aliases = await self._store.aliases(room_id)
-            found |= {r.appservice_id for r in others if any(r.has_alias(alias) for alias in aliases)}
+        if any(r.aliases and r.appservice_id not in found for r in self._registry.all):
+            found |= await self._with_alias(room_id)
+        return found
+
+    def forget_aliases(self, room_id: str) -> None:
+        """A room got an alias, or lost one."""
+        self._alias_changes += 1
+        self._by_alias.pop(room_id, None)
+
+    async def _with_alias(self, room_id: str) -> Ids:
+        """Those that have an alias of a room."""
+        now = self._clock.monotonic()
+        held = self._by_alias.get(room_id)
+        if held is not None and held[0] > now:
+            return held[1]
+        changes = self._alias_changes
+        aliases = await self._store.aliases(room_id)
+        found = frozenset(r.appservice_id for r in self._registry.all if any(r.has_alias(alias) for alias in aliases))
+        if len(self._by_alias) >= MAX_REMEMBERED_ROOMS:
+            self._by_alias.clear()
+        if changes == self._alias_changes:
+            self._by_alias[room_id] = now + ALIASES_KEPT_S, found
         return found
 
     async def with_members(self, room_id: str, position: int = NOW) -> Ids:
@@ -95,6 +121,8 @@ class Interest:
 
     def _forget_all(self) -> None:
         self._stays = Remembered(MAX_REMEMBERED_ROOMS)
+        self._alias_changes += 1
+        self._by_alias.clear()
 
 
 def _add(stretches: list[Stretch], stretch: Stretch) -> None:

@@ -4,6 +4,7 @@ import structlog
 
 from myelin.http.client import RequestFailed
 from myelin.matrix.errors import Exclusive
+from myelin.services.appservices.interest import Interest
 from myelin.services.appservices.registry import Appservices
 from myelin.services.appservices.requests import AppserviceRequests
 
@@ -24,9 +25,10 @@ class AppserviceUsers:
 class AppserviceAliases:
     """Aliases that people cannot make, and aliases that are there once somebody asks for them."""
 
-    def __init__(self, registry: Appservices, requests: AppserviceRequests) -> None:
+    def __init__(self, registry: Appservices, requests: AppserviceRequests, interest: Interest) -> None:
         self._registry = registry
         self._requests = requests
+        self._interest = interest
 
     def check(self, room_alias: str, appservice_id: str | None) -> None:
         """Raises Exclusive unless whoever asks (None: a person) may make or remove an alias."""
@@ -42,6 +44,10 @@ class AppserviceAliases:
         """Whether an application service has an alias in its namespaces."""
         registration = self._registry.get(appservice_id)
         return registration is not None and registration.has_alias(room_alias)
+
+    def changed(self, room_id: str) -> None:
+        """A room got an alias, or lost one."""
+        self._interest.forget_aliases(room_id)
 
     async def ask(self, room_alias: str) -> bool:
         """Have an application service make the room of an alias; whether one says that it did."""

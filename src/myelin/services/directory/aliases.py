@@ -72,6 +72,11 @@ class Aliases:
             raise Forbidden(f"A room may have {self._config.max_aliases_per_room} aliases of this server")
         if not await self._store.add(room_alias, room_id, user_id, self._clock.now_ms()):
             raise RoomInUse(f"The alias {room_alias} is taken")
+        self._tell_changed(room_id)
+
+    def _tell_changed(self, room_id: str) -> None:
+        for namespaces in self._reserved:
+            namespaces.changed(room_id)
 
     def check_reserved(self, room_alias: str, appservice_id: str | None) -> None:
         """Raises Exclusive for an alias of an application service that is not the one who asks."""
@@ -90,6 +95,7 @@ class Aliases:
     async def delete(self, room_alias: str, room_id: str) -> None:
         """Remove an alias of a room, if it still points there."""
         await self._store.delete(room_alias, room_id)
+        self._tell_changed(room_id)
 
     async def of_room(self, room_id: str) -> list[str]:
         """The aliases of this server that point to a room."""

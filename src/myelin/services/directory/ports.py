@@ -35,6 +35,10 @@ class AliasNamespaces(Protocol):
         """Whether an application service has an alias in its namespaces."""
         ...
 
+    def changed(self, room_id: str) -> None:
+        """A room got an alias, or lost one."""
+        ...
+
     async def ask(self, room_alias: str) -> bool:
         """Have the room of an alias made that nobody has made yet; whether it was."""
         ...
