@@ -1,5 +1,6 @@
 """Events from a peer: what is taken in, what is fetched for it, and what is refused."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from myelin.matrix.errors import AuthRejected, Forbidden
+from myelin.matrix.errors import AuthRejected, BadJson, Forbidden, NotFound, TooLarge
+from myelin.matrix.events.format import max_depth
+from myelin.services.federation.receiving.transactions import MAX_EDUS, MAX_PDUS
+from myelin.services.rooms.graph.events_by_id import EventsById, TooMuchWork
 from myelin.store.events import HIDDEN, OUTLIER, REJECTED, SOFT_FAILED, EventStore
 from myelin.store.rooms import RoomStore
 from remote_room import ALICE, BOB, RemoteRoom
@@ -270,3 +274,90 @@ async def test_a_transaction_is_done_once(house: House) -> None:
     assert told == [("hs2", "m.typing")]
     assert await receiving.transactions.receive("hs2", "t2", {"pdus": []}) == {"pdus": {}}
     assert ALICE.endswith("hs2")
+
+
+async def test_events_wait_for_a_room_that_is_being_joined(house: House) -> None:
+    remote = RemoteRoom("one")
+    receiving = Receiving(house, ScriptedPeer(remote))
+    start = remote.begin()
+    joined = remote.join(user("me"), start)
+    said = remote.say("welcome", joined)
+    with receiving.receiver.expecting(remote.room_id):
+        sending = asyncio.create_task(receiving.send(said))
+        state = remote.state_events(remote.before[joined.event_id])
+        await receiving.writer.adopt(
+            remote.version, event=joined, state=state, auth_chain=remote.auth_chain([joined, *state])
+        )
+    assert await sending == {}
+    assert await receiving.timeline(remote.room_id) == [joined.event_id, said.event_id]
+
+
+async def test_work_for_one_resolution_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote, receiving, last = await begin(house)
+    left = right = last
+    for i in range(30):
+        left = remote.add("m.room.power_levels", {"users": {ALICE: 100}, "ban": i}, left, state_key="")
+        right = remote.add("m.room.power_levels", {"users": {ALICE: 100}, "kick": i}, right, state_key="")
+    made = [p for p in remote.events.values() if p.depth > last.depth]
+    lefts, rights = ([p for p in made if kind in p.content] for kind in ("ban", "kick"))
+    assert await receiving.send(*lefts) == {}
+    asked: list[int] = []
+    asking = EventsById.asking
+
+    def counted(self: EventsById, *args: Any, **kwargs: Any) -> Any:
+        loader = asking(self, *args, **{**kwargs, "limit": 40})
+
+        async def load(event_ids: Any) -> Any:
+            wanted = list(event_ids)
+            asked.append(len(wanted))
+            return await loader(wanted)
+
+        return load
+
+    monkeypatch.setattr(EventsById, "asking", counted)
+    errors = await receiving.send(*rights)
+    # What would take more is refused, and the room goes on.
+    assert errors
+    assert all(isinstance(e, TooMuchWork | NotFound) for e in errors.values())
+    # One that takes too much ends the transaction's work in the room: the limit is spent once, not for each event.
+    assert sum(asked) < 40 * len(rights)
+    assert sum(asked[-10:]) < 200
+    monkeypatch.undo()
+    after = remote.say("fine", lefts[-1])
+    assert await receiving.send(after) == {}
+    assert await receiving.send(*rights) == {}
+    room = await receiving.rooms.get(remote.room_id)
+    assert room.state == remote.meet(await ends(house, remote.room_id))
+
+
+@pytest.mark.parametrize("version", ["1", "6", "11"])
+async def test_an_event_as_deep_as_can_be_does_not_end_the_room(house: House, version: str) -> None:
+    remote, receiving, last = await begin(house, version)
+    deepest = max_depth(remote.version)
+    deep = remote.say("deep", last, depth=deepest)
+    assert await receiving.send(deep) == {}
+    event_id = await house.say(remote.room_id, "me", "on top")
+    shown = (await receiving.rooms.get(remote.room_id)).timeline.get(event_id)
+    assert shown is not None
+    assert shown.pdu.depth == deepest
+    too_deep = {**remote.say("x", last).raw, "depth": deepest + 1}
+    assert None not in (await receiving.receiver.receive_pdus("hs2", [too_deep])).values()
+    assert len(await receiving.timeline(remote.room_id)) == 3
+
+
+async def test_transactions_have_limits(house: House) -> None:
+    remote, receiving, last = await begin(house)
+    events = [last]
+    for i in range(MAX_PDUS + 1):
+        events.append(remote.say(str(i), events[-1]))
+    raws = [p.raw for p in events[1:]]
+    with pytest.raises(TooLarge):
+        await receiving.transactions.receive("hs2", "t1", {"pdus": raws})
+    with pytest.raises(TooLarge):
+        await receiving.transactions.receive("hs2", "t1", {"pdus": [], "edus": [{}] * (MAX_EDUS + 1)})
+    for nonsense in ({"pdus": {}}, {"pdus": None}, {"edus": "x"}):
+        with pytest.raises(BadJson):
+            await receiving.transactions.receive("hs2", "t1", nonsense)
+    body = {"pdus": raws[:MAX_PDUS], "edus": [{}] * MAX_EDUS}
+    answer = await receiving.transactions.receive("hs2", "t1", body)
+    assert answer == {"pdus": {p.event_id: {} for p in events[1 : MAX_PDUS + 1]}}

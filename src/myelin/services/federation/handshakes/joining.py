@@ -24,6 +24,7 @@ from myelin.services.federation.peers.peers import MAX_STATE_BYTES
 from myelin.services.federation.receiving.receiver import Receiver
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.graph_writer import GraphWriter
+from myelin.services.rooms.members import is_shell
 
 SEND_JOIN_TIMEOUT_S = 120.0
 OMIT_MEMBERS = ("omit_members", "true")
@@ -88,13 +89,16 @@ class Joining:
             raise InvalidParam(f"The membership cannot be as you want it: {error}") from error
         _check_authorising(template, server)
         room = await self._rooms.find(wanted.room_id)
+        if room is not None and not is_shell(room) and room.version is not template.version:
+            raise PeerNonsense("the room is known to have another version")
         if room is not None and self._residence.is_in(room):
             answer = await self._completing.send(server, pdu, _sending())
             await self._take_in(server, await self._as_authorised(pdu, template, answer))
             return
-        answer = await self._completing.send(server, pdu, _sending(OMIT_MEMBERS))
-        pdu = await self._as_authorised(pdu, template, answer)
-        await self._take_over(server, pdu, template.version, answer)
+        with self._receiver.expecting(wanted.room_id):
+            answer = await self._completing.send(server, pdu, _sending(OMIT_MEMBERS))
+            pdu = await self._as_authorised(pdu, template, answer)
+            await self._take_over(server, pdu, template.version, answer)
 
     async def _take_over(self, server: str, pdu: Pdu, version: RoomVersion, answer: Mapping[str, Any]) -> None:
         is_partial = answer.get("members_omitted") is True

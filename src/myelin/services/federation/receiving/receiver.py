@@ -9,7 +9,8 @@ state after it.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import structlog
@@ -23,6 +24,7 @@ from myelin.services.federation.receiving.judging import Judging, in_graph_order
 from myelin.services.federation.receiving.pdu_checks import PduChecks
 from myelin.services.federation.receiving.ports import OutsideEvents, PolicyChecks
 from myelin.services.federation.receiving.room_locks import Locks
+from myelin.services.federation.receiving.runs import Allowance, Run
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.events_by_id import TooMuchWork
 from myelin.services.rooms.graph.graph_writer import GraphWriter
@@ -35,6 +37,8 @@ _log = structlog.get_logger("myelin.federation")
 
 PATIENCE_S = 120
 """The longest that one room's part of a transaction may take: a sender that makes us fetch holds up only that room."""
+EXPECTED_S = 20
+"""The longest that an event waits for a room that is being joined; the next one fetches what came too early."""
 SERVER_ACL = "m.room.server_acl"
 
 REFUSALS = (CoreError, PeerFailed, TooMuchWork, NotFound, Forbidden)
@@ -74,6 +78,7 @@ class Receiver:
         self._fetching = fetching
         self._policies = policies
         self._locks = Locks()
+        self._expected: dict[str, asyncio.Future[None]] = {}
 
     async def receive_pdu(self, origin: str, raw: Any) -> None:
         """Take in an event as it came from `origin`. Raises MyelinError where it is refused; a soft failure is none."""
@@ -94,7 +99,7 @@ class Receiver:
     async def _in_room(self, origin: str, room_id: str, raws: Sequence[Any]) -> Outcome:
         """The events of one room; whatever goes wrong, those of other rooms are none the worse for it."""
         try:
-            room = await self._rooms.find(room_id)
+            room = await self._find(room_id)
             if room is None:
                 return _refused(raws, Forbidden("This server is not in the room"))
             verdicts = await self._checks.verdicts(raws, room.version, room_id)
@@ -113,6 +118,27 @@ class Receiver:
         except Exception as error:  # noqa: BLE001  (one bad event must never cost the others of its transaction)
             _log.error("an event could not be taken in", origin=origin, room_id=room_id, exc_info=error)
             return _refused(raws, InvalidParam("The event could not be taken in"))
+
+    async def _find(self, room_id: str) -> Room | None:
+        """A room; one that is being joined once it is here, since events come for it as soon as others know of us."""
+        room = await self._rooms.find(room_id)
+        if (room is None or not self._writer.is_live(room)) and room_id in self._expected:
+            await asyncio.wait([self._expected[room_id]], timeout=EXPECTED_S)
+            room = await self._rooms.find(room_id)
+        return room
+
+    @contextmanager
+    def expecting(self, room_id: str) -> Iterator[None]:
+        """While the block joins a room through another server, events that come for it wait, for a while."""
+        if room_id in self._expected:
+            yield
+            return
+        joined = self._expected[room_id] = asyncio.get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            del self._expected[room_id]
+            joined.set_result(None)
 
     def _not_wanted(self, room: Room, origin: str) -> MyelinError | None:
         """Why nothing is taken from a server for a room: we are not in it, or the server may not take part."""
@@ -146,26 +172,31 @@ class Receiver:
         outcome: dict[str, MyelinError | None] = dict.fromkeys((pdu.event_id for pdu in pdus), None)
         todo = in_graph_order(pdu for pdu in pdus if pdu.event_id not in here)
         await self._prepare(origin, room, todo)
-        run = Run(self._writer, room_id)
+        run, allowance = Run(self._writer, room_id), Allowance()
         for pdu in todo:
             try:
                 if not run.goes_on_with(pdu):
                     await run.write()
                     room = await self._rooms.get(room_id)
                     if await self._lacks_prevs(room, pdu):
-                        await self._close_gap(origin, room, pdu)
+                        await self._close_gap(origin, room, pdu, allowance)
                         room = await self._rooms.get(room_id)
-                judged = await self._judge_anywhere(origin, room, pdu, run.state)
+                judged = await self._judge_anywhere(origin, room, pdu, run.state, allowance)
                 outcome[pdu.event_id] = judged.refusal
                 await run.add(judged.item)
             except REFUSALS as error:
                 outcome[pdu.event_id] = error
+                allowance.note(error)
         await run.write()
         return outcome
 
-    async def _judge_anywhere(self, origin: str, room: Room, pdu: Pdu, before: StatePoint | None) -> Judged:
+    async def _judge_anywhere(
+        self, origin: str, room: Room, pdu: Pdu, before: StatePoint | None, allowance: Allowance
+    ) -> Judged:
         """Judge an event; where what it hangs on is not here, in the state that its server says it was sent in."""
+        allowance.check()
         if before is None and await self._lacks_prevs(room, pdu):
+            allowance.take_state()
             before = await self._graph.point_of(room, await self._fetching.state_before(origin, room, pdu.event_id))
         return await self._judge(room, pdu, before)
 
@@ -175,8 +206,9 @@ class Receiver:
             return False
         return len(await self._graph.places(room.room_id, pdu.prev_events)) != len(set(pdu.prev_events))
 
-    async def _close_gap(self, origin: str, room: Room, pdu: Pdu) -> None:
+    async def _close_gap(self, origin: str, room: Room, pdu: Pdu, allowance: Allowance) -> None:
         """Take in what lies between the room's ends and an event, oldest first."""
+        allowance.take_gap()
         _, tip = await self._rooms.open(room.room_id)
         try:
             found = await self._fetching.missing_events(origin, room, pdu, tip.extremities)
@@ -192,8 +224,9 @@ class Receiver:
                 if not run.goes_on_with(earlier):
                     await run.write()
                     room = await self._rooms.get(room.room_id)
-                await run.add((await self._judge_anywhere(origin, room, earlier, run.state)).item)
+                await run.add((await self._judge_anywhere(origin, room, earlier, run.state, allowance)).item)
             except REFUSALS as error:
+                allowance.note(error)
                 _log.info("a missing event was refused", origin=origin, event_id=earlier.event_id, error=str(error))
         await run.write()
 
@@ -231,40 +264,6 @@ class Receiver:
         if tip is not None and not tip.dead and not tip.overlay and set(tip.extremities) == set(pdu.prev_events):
             return StatePoint(room.position)
         return await self._graph.point_before(room, pdu)
-
-
-class Run:
-    """Events that follow each other and change no state but with the last: written together, judged in one state."""
-
-    def __init__(self, writer: GraphWriter, room_id: str) -> None:
-        self._writer = writer
-        self._room_id = room_id
-        self._items: list[Incoming] = []
-
-    @property
-    def state(self) -> StatePoint | None:
-        """The state before the next event, if it goes on with the run."""
-        point = self._items[-1].state_before if self._items else None
-        return point if isinstance(point, StatePoint) else None
-
-    def goes_on_with(self, pdu: Pdu) -> bool:
-        """Whether an event hangs on the last one, in the same state."""
-        if not self._items:
-            return False
-        last = self._items[-1]
-        return last.is_accepted and last.pdu.state_key is None and pdu.prev_events == (last.pdu.event_id,)
-
-    async def add(self, item: Incoming) -> None:
-        """Note an event; it is written at once where nothing can go on with it."""
-        self._items.append(item)
-        if not item.is_accepted or item.pdu.state_key is not None:
-            await self.write()
-
-    async def write(self) -> None:
-        """Write what was noted."""
-        items, self._items = self._items, []
-        if items:
-            await self._writer.receive(self._room_id, items)
 
 
 def may_take_part(room: Room, server: str) -> bool:
