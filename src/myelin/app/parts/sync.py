@@ -7,6 +7,7 @@ from myelin.api.client import old_sync
 from myelin.api.client import sync as sync_api
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
+from myelin.services.accounts.discovery import Discovery
 from myelin.services.e2ee.device_lists import DeviceLists
 from myelin.services.e2ee.key_counts import KeyCounts
 from myelin.services.e2ee.to_device import ToDevice
@@ -78,6 +79,7 @@ def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
         # The last to hear of anything: when it wakes somebody, all others know what is new.
         Waiting: Waiting(feed, services[Rooms], users),
     }
+    services[Discovery].unstable_features["org.matrix.msc4222"] = True
     lazy = LazyMembers()
     made[States] = States(StateStore(database), lazy, made[Rendering])
     made[NewMessages] = NewMessages(

@@ -17,7 +17,7 @@ class Discovery:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self.unstable_features: dict[str, bool] = {}
+        self.unstable_features: dict[str, bool] = {"uk.tcpip.msc4133": True}
         """Features outside the spec, or before their version."""
         self.capabilities: dict[str, Any] = {
             "m.change_password": {"enabled": True},
