@@ -1,6 +1,6 @@
 """Sending messages (spec: room_send.yaml)."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,6 +13,9 @@ from myelin.services.rooms.writer import Once
 
 endpoints = Endpoints(group="rooms")
 
+MAX_TS = 2**53 - 1
+"""Milliseconds; what an event can hold."""
+
 
 class EventId(msgspec.Struct, frozen=True):
     """The ID of an event."""
@@ -23,7 +26,7 @@ class EventId(msgspec.Struct, frozen=True):
 class Timestamp(msgspec.Struct, frozen=True):
     """When the event happened, for application services alone."""
 
-    ts: int | None = None
+    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_TS)] | None = None
 
     def of(self, requester: Requester) -> int | None:
         """The time that the requester may choose."""
