@@ -15,6 +15,7 @@ from spec_exceptions import DEVIATIONS
 
 DATA = Path(__file__).parent / "spec" / "data"
 CLIENT_SERVER = DATA / "api" / "client-server"
+SERVER_SERVER = DATA / "api" / "server-server"
 METHODS = ("get", "put", "post", "delete")
 SCHEME = "spec://"
 UNSTABLE_QUERY = "org.matrix.msc4140.delay="
@@ -54,6 +55,12 @@ def operations() -> tuple[Operation, ...]:
     return tuple(operation for file in sorted(CLIENT_SERVER.glob("*.yaml")) for operation in _of_file(file))
 
 
+@functools.cache
+def server_operations() -> tuple[Operation, ...]:
+    """Every operation of the Server-Server API."""
+    return tuple(operation for file in sorted(SERVER_SERVER.glob("*.yaml")) for operation in _of_file(file))
+
+
 def _of_file(file: Path) -> Iterator[Operation]:
     loaded = load(file)
     base = loaded["servers"][0]["variables"]["basePath"]["default"]
@@ -78,7 +85,7 @@ def operations_of(method: str, path: str) -> list[Operation]:
 @functools.cache
 def _patterns() -> list[tuple[re.Pattern[str], Operation]]:
     """Path patterns, the most literal first."""
-    by_literalness = sorted(operations(), key=lambda operation: operation.path.count("{"))
+    by_literalness = sorted((*operations(), *server_operations()), key=lambda operation: operation.path.count("{"))
     return [(re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(o.path))), o) for o in by_literalness]
 
 
@@ -120,7 +127,7 @@ def _check_error(status: int, content_type: str, body: bytes, shown: Any) -> Non
 
 
 def _problems(operation: Operation, status: int, content_type: str, body: bytes) -> Iterator[str]:
-    known, validator = _validator(operation.operation_id, str(status))
+    known, validator = _validator(operation.file, operation.operation_id, str(status))
     if not known:
         if status < 400:
             yield f"{operation.operation_id} has no status {status}"
@@ -142,9 +149,9 @@ def _general(place: str) -> str:
 
 
 @functools.cache
-def _validator(operation_id: str, status: str) -> tuple[bool, Draft202012Validator | None]:
+def _validator(source: Path, operation_id: str, status: str) -> tuple[bool, Draft202012Validator | None]:
     """Whether the spec knows the status, and its schema where it has one for JSON."""
-    operation = next(o for o in operations() if o.operation_id == operation_id)
+    operation = next(o for o in _of_file(source) if o.operation_id == operation_id)
     response = operation.responses.get(status)
     if response is None:
         return False, None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inprocess import TestServer, make_config, running_server
-from myelin.config.sections.messaging import Federation
+from myelin.config.sections.federation import Federation
 from myelin.config.sections.serving import Server
 from myelin.services.accounts.accounts import AccountService
 from myelin.services.accounts.discovery import Discovery
