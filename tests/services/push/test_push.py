@@ -85,6 +85,7 @@ async def test_a_message_is_notified(tmp_path: Path, database_url: str, gateway:
         tweaks = {"tweaks": {"sound": "default"}}
         assert sent == {
             "event_id": event_id,
+            "id": event_id,
             "room_id": scene.room_id,
             "type": "m.room.message",
             "sender": scene.alice.user_id,

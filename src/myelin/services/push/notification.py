@@ -36,6 +36,8 @@ class Notifications:
             "devices": [{**_device(pusher, data), "tweaks": dict(tweaks)}],
         }
         if data.get("format") != EVENT_ID_ONLY:
+            # Gateways of before the spec named it `event_id` look for it here.
+            notification["id"] = event.pdu.event_id
             notification.update(await self._about(pusher, room, event))
         return notification
 
