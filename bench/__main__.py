@@ -109,7 +109,7 @@ async def measure_running(
     chosen: argparse.Namespace, results: Results, engine: str, name: str, server: Server, disk: Disk
 ) -> None:
     """Measure a fresh server that has just started: at rest first, then under each operation."""
-    world = World(server.url)
+    world = World(server.url, server.authority)
     if REST in chosen.only:
         figures = await at_rest(server)
         results.add_extras(engine, name, figures)

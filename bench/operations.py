@@ -8,6 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from bench.client import SENTENCE, Client
+from bench.federating import fan_out, incoming
 from bench.measure import Budget, Work
 from bench.pushing import push
 from bench.sliding import SIZES, first_request, nothing_new, one_event_new
@@ -217,5 +218,7 @@ OPERATIONS = {
         "/sync, one event new in 40 rooms", 0.4, incremental_sync, Budget(200, 10), Budget(10, 3)
     ),
     **{name: operation for rooms in SIZES for name, operation in _sliding(rooms).items()},
+    "fan_out": Operation("send one event to one of 100 servers", 1.0, fan_out, Budget(30, 30), Budget(3, 15)),
+    "incoming": Operation("take in one event of 50 in a transaction", 1.0, incoming, Budget(60, 30), Budget(3, 15)),
     "push": Operation("notify one of 1,000 members", 0.6, push, Budget(10, 60), Budget(2, 20)),
 }

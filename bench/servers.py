@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.wire import Connection
+from federation.authority import Authority
 from postgres import free_port
 from server_process import DIE_WITH_PARENT
 
@@ -35,6 +36,7 @@ class Server(ABC):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
+        self.authority = Authority(self.folder / "authority")
         self.configure()
 
     @abstractmethod
@@ -100,8 +102,13 @@ class Myelin(Server):
     def command(self) -> list[str]:
         serve = [sys.executable, "-m", "myelin.cli.main", "serve", "--data", str(self.folder / "data")]
         names = ["--listen", f"127.0.0.1:{self.port}", "--server-name", SERVER_NAME, "--registration", "open"]
-        # The push gateway is on loopback.
-        settings = ["rate_limits.enabled=false", "push.deny_private_addresses=false"]
+        # The push gateway is on loopback, and so are the other servers.
+        settings = [
+            "rate_limits.enabled=false",
+            "push.deny_private_addresses=false",
+            "federation.deny_private_addresses=false",
+            f"federation.extra_ca={self.authority.certificate}",
+        ]
         if self.database_url is not None:
             settings.append(f"database.url={self.database_url}")
         return [*serve, *names, *(word for setting in settings for word in ("--set", setting))]
@@ -144,6 +151,7 @@ class Synapse(Server):
             "default_room_version": ROOM_VERSION,
             "url_preview_enabled": False,
             "ip_range_blacklist": [],
+            "federation_custom_ca_list": [str(self.authority.certificate)],
             **_no_rate_limits(),
         }
 

@@ -5,6 +5,7 @@ import itertools
 from dataclasses import dataclass, field
 
 from bench.client import Client
+from federation.authority import Authority
 
 CREATING = 8
 """Rooms that are made at a time where many are needed."""
@@ -15,6 +16,8 @@ class World:
     """A server with the users that the operations share."""
 
     url: str
+    authority: Authority
+    """Whose certificates the server believes."""
     users: list[Client] = field(default_factory=list)
     crowded: dict[int, Client] = field(default_factory=dict)
 
