@@ -45,7 +45,8 @@ def make_edus(ground: Ground, services: Mapping[type, Any]) -> Part:
     services[RemoteDeviceSources].append(OutgoingToDevice(clock, ground.randomness))
     announcements = Announcements(database, committer, services[KeyQueries], sharing, clock)
     services[LogFollowers].extend((announcements, Departures(database, sharing, lists)))
-    services[EduReceivers].append(_incoming(ground, services, sharing, lists, resyncs))
+    to_device = ToDeviceEdus(services[ToDevice], database, clock)
+    services[EduReceivers].append(_incoming(services, sharing, lists, resyncs, to_device))
     local = LocalChanges(
         ground.feed,
         sharing,
@@ -58,19 +59,19 @@ def make_edus(ground: Ground, services: Mapping[type, Any]) -> Part:
     return Part(
         services={OurDevices: OurDevices(sharing, announcements)},
         endpoints=(user_devices.endpoints, user_keys.endpoints),
-        loops=(local.run, resyncs.run),
+        loops=(local.run, resyncs.run, to_device.run),
     )
 
 
 def _incoming(
-    ground: Ground, services: Mapping[type, Any], sharing: Sharing, lists: RemoteLists, resyncs: Resyncs
+    services: Mapping[type, Any], sharing: Sharing, lists: RemoteLists, resyncs: Resyncs, to_device: ToDeviceEdus
 ) -> IncomingEdus:
     return IncomingEdus(
         {
             "m.typing": TypingEdus(sharing, services[TypingUsers]),
             "m.receipt": ReceiptEdus(sharing, services[Receipts]),
             "m.presence": PresenceEdus(sharing, services[Presence]),
-            "m.direct_to_device": ToDeviceEdus(services[ToDevice], ground.clock),
+            "m.direct_to_device": to_device,
             "m.device_list_update": DeviceListEdus(sharing, lists, resyncs),
             "m.signing_key_update": SigningKeyEdus(sharing, lists),
         }

@@ -1,11 +1,13 @@
 """Messages from device to device across servers (spec: server-server API, "Send-to-device messaging")."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
 
 from myelin.bus.news import EdusQueued
+from myelin.db.connection import Database
 from myelin.db.sql import Statement
 from myelin.matrix.canonical_json import check_canonical
 from myelin.matrix.errors import CoreError, TooLarge
@@ -15,13 +17,16 @@ from myelin.services.e2ee.to_device import ToDevice
 from myelin.services.federation.edus.formats import DirectToDevice, parsed
 from myelin.services.federation.sending.fleeting_edus import edu_json
 from myelin.services.federation.sending.outgoing_queue import edu_statements
-from myelin.store.announced_devices import receive_message
+from myelin.store.announced_devices import AnnouncedDeviceStore, receive_message
 from myelin.telemetry.ambient import Clock, Randomness
 
 MAX_EDU_BYTES = 65_536
 """Other servers refuse larger ones, and everything that comes with them."""
 DIRECT_TO_DEVICE = "m.direct_to_device"
 MESSAGE_ID_BYTES = 18
+REMEMBERED_MS = 30 * 24 * 3_600_000
+"""A message is not repeated any more after this time: servers do not keep them longer."""
+FORGET_EVERY_S = 3_600.0
 
 OfUsers = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -29,9 +34,16 @@ OfUsers = Mapping[str, Mapping[str, Mapping[str, Any]]]
 class ToDeviceEdus:
     """Takes in `m.direct_to_device`: each message once."""
 
-    def __init__(self, to_device: ToDevice, clock: Clock) -> None:
+    def __init__(self, to_device: ToDevice, database: Database, clock: Clock) -> None:
         self._to_device = to_device
+        self._store = AnnouncedDeviceStore(database)
         self._clock = clock
+
+    async def run(self) -> None:
+        """Forget from time to time which messages came long ago, for ever."""
+        while True:
+            await self._store.forget_messages(self._clock.now_ms() - REMEMBERED_MS)
+            await asyncio.sleep(FORGET_EVERY_S)
 
     async def take(self, origin: str, content: dict[str, Any]) -> None:
         """Leave messages of a user of `origin` for our devices. Raises InvalidParam, BadJson or TooLarge."""
