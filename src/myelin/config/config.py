@@ -6,6 +6,7 @@ from myelin.config.sections.accounts import Passwords, Registration, Sessions
 from myelin.config.sections.appservices import Appservices
 from myelin.config.sections.calls import Rtc, Voip
 from myelin.config.sections.federation import Federation
+from myelin.config.sections.mail import Mail
 from myelin.config.sections.messaging import Notices, Presence, Push, Rooms, UserDirectory
 from myelin.config.sections.previews import UrlPreviews
 from myelin.config.sections.rate_limits import RateLimits
@@ -34,6 +35,7 @@ class Config(Section, frozen=True, kw_only=True):
     presence: Presence = Presence()
     user_directory: UserDirectory = UserDirectory()
     push: Push = Push()
+    mail: Mail = Mail()
     appservices: Appservices = Appservices()
     sync: Sync = Sync()
     voip: Voip = Voip()

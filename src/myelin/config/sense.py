@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from email.utils import parseaddr
 from pathlib import Path
 
 from myelin.config.config import Config
@@ -33,6 +34,7 @@ def _errors(config: Config) -> Iterator[Finding]:
     yield from _tls_errors(config)
     yield from _contact_errors(config)
     yield from _lifetime_errors(config)
+    yield from _mail_errors(config)
     if config.passwords.argon2_memory_kib < ARGON2_KIB_PER_LANE * config.passwords.argon2_parallelism:
         yield "passwords.argon2_memory_kib", f"must be at least {ARGON2_KIB_PER_LANE} for each lane"
     if config.federation.extra_ca and not Path(config.federation.extra_ca).is_file():
@@ -87,6 +89,15 @@ def _lifetime_errors(config: Config) -> Iterator[Finding]:
         yield "sessions.refresh_token_lifetime_ms", "a refresh token must outlive the access token that it renews"
 
 
+def _mail_errors(config: Config) -> Iterator[Finding]:
+    if config.registration.email != "off" and not config.mail.smtp_host:
+        yield "registration.email", "needs mail.smtp_host"
+    if config.mail.sender and "@" not in parseaddr(config.mail.sender)[1]:
+        yield "mail.sender", "is not a mail address"
+    if config.mail.extra_ca and not Path(config.mail.extra_ca).is_file():
+        yield "mail.extra_ca", f"there is no file {config.mail.extra_ca}"
+
+
 def _warnings(config: Config) -> Iterator[Finding]:
     listened = [*config.server.listen, *config.server.listen_tls]
     public = [address for address in listened if not _is_loopback(address)]
@@ -94,6 +105,8 @@ def _warnings(config: Config) -> Iterator[Finding]:
         yield "registration.mode", f"anybody who reaches {public[0]} can make accounts"
     if public and not config.rate_limits.enabled:
         yield "rate_limits.enabled", f"nothing is limited for who reaches {public[0]}"
+    if config.mail.smtp_host and config.mail.security == "none" and not _is_loopback(f"{config.mail.smtp_host}:0"):
+        yield "mail.security", "whoever is on the way to the mail server reads every mail, and the links in it"
     if config.metrics.enabled and not _is_loopback(config.metrics.listen):
         yield "metrics.listen", "the figures can be read by anybody who reaches this address"
     if config.public_url.startswith("http://") and config.server.name.partition(":")[0] != "localhost":

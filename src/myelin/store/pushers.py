@@ -120,6 +120,21 @@ class PusherStore(Store):
     async def events_between(self, after: int, until: int, limit: int) -> list[LoggedEvent]:
         """Timeline events after one position up to another, the oldest first."""
 
+    @query("DELETE FROM pushers WHERE user_id = :user_id AND kind = 'email' AND pushkey = :address")
+    async def delete_mail_pushers(self, user_id: str, address: str) -> int:
+        """Send no more digests to an address."""
+
+    @query(
+        "SELECT pusher_id, position, room_id, event_id, tweaks, created_ts FROM push_queue"
+        " WHERE pusher_id = :pusher_id ORDER BY position LIMIT :most"
+    )
+    async def queued(self, pusher_id: int, most: int) -> list[QueuedPush]:
+        """What waits for a pusher, in order."""
+
+    @query("SELECT sent_ts FROM mail_digests WHERE pusher_id = :pusher_id")
+    async def last_digest(self, pusher_id: int) -> int | None:
+        """When a pusher last had a digest."""
+
 
 class PushCursorStore(Store):
     """The lease on the log's reader."""
@@ -187,6 +202,11 @@ def delete_pushers_of_others(user_id: str, app_id: str, pushkey: str) -> Stateme
     """The key belongs to this user alone; an empty user ID: to nobody any more."""
 
 
+@statement("DELETE FROM pushers WHERE user_id = :user_id")
+def delete_pushers_of_user(user_id: str) -> Statement:
+    """Forget all pushers of a user."""
+
+
 @statement("DELETE FROM pushers WHERE user_id = :user_id AND device_id = :device_id")
 def delete_pushers_of_device(user_id: str, device_id: str) -> Statement:
     """Forget the pushers that a device's session set."""
@@ -213,3 +233,11 @@ def end_push(pusher_id: int, position: int) -> Statement:
 )
 def advance_pusher(pusher_id: int, position: int, badge: int) -> Statement:
     """Note how far a pusher has come, and the unread count that its device shows."""
+
+
+@statement(
+    "INSERT INTO mail_digests (pusher_id, sent_ts) VALUES (:pusher_id, :now)"
+    " ON CONFLICT (pusher_id) DO UPDATE SET sent_ts = excluded.sent_ts"
+)
+def note_digest(pusher_id: int, now: int) -> Statement:
+    """A digest is sent."""

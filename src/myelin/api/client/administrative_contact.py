@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from myelin.api.client.bodies import read
-from myelin.api.client.token_requests import EmailToken, MsisdnToken
+from myelin.api.client.token_requests import EmailToken, MsisdnToken, Session
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
 from myelin.http.requester import Requester
@@ -38,6 +38,15 @@ class Add(msgspec.Struct, frozen=True):
     sid: str
 
 
+class Address(msgspec.Struct, frozen=True):
+    """An address of the account, and since when; times in milliseconds."""
+
+    address: str
+    medium: str
+    validated_at: int
+    added_at: int
+
+
 class Removal(msgspec.Struct, frozen=True):
     """Which address to remove."""
 
@@ -53,9 +62,10 @@ class Removed(msgspec.Struct, frozen=True):
 
 
 @endpoints.endpoint("GET /_matrix/client/v3/account/3pid", name="get_account_3pids")
-async def get_account_3pids(requester: Requester) -> dict[str, list[Any]]:  # noqa: ARG001  (the endpoint needs a user)
-    """List the account's mail addresses and phone numbers: this server keeps none."""
-    return {"threepids": []}
+async def get_account_3pids(requester: Requester, contacts: Contacts) -> dict[str, list[Address]]:
+    """List the account's mail addresses."""
+    known = await contacts.of(requester.user_id)
+    return {"threepids": [Address(a.address, a.medium, a.validated_ts, a.added_ts) for a in known]}
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/account/3pid", limit="general")
@@ -71,8 +81,8 @@ async def add_3pid(
 ) -> Empty:
     """Add an address to the account."""
     operation = Operation("POST", "/account/3pid/add", request.client_address, requester.user_id)
-    read(Add, (await uia.confirm(operation, body)).body)
-    contacts.add()
+    wanted = read(Add, (await uia.confirm(operation, body)).body)
+    await contacts.add(requester.user_id, wanted.sid, wanted.client_secret)
     return Empty()
 
 
@@ -84,8 +94,9 @@ async def bind_3pid(contacts: Contacts, body: Bind) -> Empty:
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/account/3pid/delete", limit="general")
-async def delete_3pid_from_account(body: Removal) -> Removed:  # noqa: ARG001  (an address that is not there is gone)
-    """Remove an address from the account."""
+async def delete_3pid_from_account(requester: Requester, contacts: Contacts, body: Removal) -> Removed:
+    """Remove an address from the account; one that is not there is gone."""
+    await contacts.remove(requester.user_id, body.medium, body.address)
     return Removed()
 
 
@@ -96,14 +107,15 @@ async def unbind_3pid_from_account(body: Removal) -> Removed:  # noqa: ARG001  (
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/account/3pid/email/requestToken", auth=Auth.NONE, limit="registration")
-async def request_token_to_3pid_email(contacts: Contacts, body: EmailToken) -> Empty:
+async def request_token_to_3pid_email(contacts: Contacts, body: EmailToken) -> Session:
     """Prove a mail address, to add it."""
-    contacts.begin_validation("email", body.client_secret)
-    return Empty()
+    return Session(
+        await contacts.begin_validation("add", body.email, body.client_secret, body.send_attempt, body.next_link)
+    )
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/account/3pid/msisdn/requestToken", auth=Auth.NONE, limit="registration")
 async def request_token_to_3pid_msisdn(contacts: Contacts, body: MsisdnToken) -> Empty:
     """Prove a phone number, to add it."""
-    contacts.begin_validation("msisdn", body.client_secret)
+    contacts.refuse_text_message(body.client_secret)
     return Empty()

@@ -5,14 +5,16 @@ from typing import Any
 import msgspec
 
 from myelin.api.client.bodies import read
-from myelin.api.client.token_requests import EmailToken, MsisdnToken
+from myelin.api.client.token_requests import EmailToken, MsisdnToken, Session
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
+from myelin.matrix.errors import MatrixError, MissingToken
 from myelin.services.accounts.accounts import AccountService
 from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.uia import InteractiveAuth, Operation
+from myelin.services.accounts.uia_stages import EMAIL_STAGE
 
 endpoints = Endpoints(group="accounts")
 
@@ -24,11 +26,20 @@ class ChangePasswordBody(msgspec.Struct, frozen=True):
     logout_devices: bool = True
 
 
-@endpoints.endpoint("POST /_matrix/client/v3/account/password", limit="general")
+@endpoints.endpoint("POST /_matrix/client/v3/account/password", auth=Auth.OPTIONAL, limit="general")
 async def change_password(
-    request: Request, requester: Requester, uia: InteractiveAuth, accounts: AccountService, body: dict[str, Any]
+    request: Request,
+    requester: Requester | None,
+    uia: InteractiveAuth,
+    accounts: AccountService,
+    contacts: Contacts,
+    body: dict[str, Any],
 ) -> Empty:
-    """Set another password for the user."""
+    """Set another password for the user, or for who proves to have their mail address."""
+    if requester is None:
+        return await _reset_password(request, uia, accounts, contacts, body)
+    if requester.is_guest:
+        raise MatrixError("Guests may not do this", errcode="M_GUEST_ACCESS_FORBIDDEN")
     operation = Operation("POST", "/account/password", request.client_address, requester.user_id)
     wanted = read(ChangePasswordBody, (await uia.confirm(operation, body)).body)
     await accounts.change_password(
@@ -40,11 +51,26 @@ async def change_password(
     return Empty()
 
 
-@endpoints.endpoint("POST /_matrix/client/v3/account/password/email/requestToken", auth=Auth.NONE, limit="registration")
-async def request_token_to_reset_password_email(contacts: Contacts, body: EmailToken) -> Empty:
-    """Prove a mail address, to set another password."""
-    contacts.begin_validation("email", body.client_secret)
+async def _reset_password(
+    request: Request, uia: InteractiveAuth, accounts: AccountService, contacts: Contacts, body: dict[str, Any]
+) -> Empty:
+    if not contacts.sends_mail:
+        raise MissingToken("Missing access token")
+    operation = Operation("POST", "/account/password", request.client_address)
+    passed = await uia.check(operation, body, [[EMAIL_STAGE]])
+    wanted = read(ChangePasswordBody, passed.body)
+    await accounts.check_new_password(wanted.new_password)
+    user_id = await contacts.user_to_reset(passed.results[EMAIL_STAGE])
+    await accounts.change_password(user_id, wanted.new_password, logout_devices=wanted.logout_devices)
     return Empty()
+
+
+@endpoints.endpoint("POST /_matrix/client/v3/account/password/email/requestToken", auth=Auth.NONE, limit="registration")
+async def request_token_to_reset_password_email(contacts: Contacts, body: EmailToken) -> Session:
+    """Prove a mail address, to set another password."""
+    return Session(
+        await contacts.begin_validation("password", body.email, body.client_secret, body.send_attempt, body.next_link)
+    )
 
 
 @endpoints.endpoint(
@@ -52,5 +78,5 @@ async def request_token_to_reset_password_email(contacts: Contacts, body: EmailT
 )
 async def request_token_to_reset_password_msisdn(contacts: Contacts, body: MsisdnToken) -> Empty:
     """Prove a phone number, to set another password."""
-    contacts.begin_validation("msisdn", body.client_secret)
+    contacts.refuse_text_message(body.client_secret)
     return Empty()

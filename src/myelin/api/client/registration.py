@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from myelin.api.client.bodies import read
-from myelin.api.client.token_requests import EmailToken, MsisdnToken
+from myelin.api.client.token_requests import EmailToken, MsisdnToken, Session
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
 from myelin.http.response import Empty
@@ -16,6 +16,7 @@ from myelin.services.accounts.registration import RegistrationService
 from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
 from myelin.services.accounts.sessions import NewDevice, SignedIn
 from myelin.services.accounts.uia import InteractiveAuth, Operation
+from myelin.services.accounts.uia_stages import EMAIL_STAGE
 from myelin.services.appservices.accounts import LOGIN_TYPE, AppserviceAccounts
 
 endpoints = Endpoints(group="login", auth=Auth.NONE)
@@ -97,7 +98,12 @@ async def register(
     user_id = await registration.check_name(wanted.username)
     token = passed.results.get(TOKEN_STAGE)
     made = await registration.register(
-        user_id, wanted.password, wanted.device(), address=address, registration_token=token
+        user_id,
+        wanted.password,
+        wanted.device(),
+        address=address,
+        registration_token=token,
+        email_sid=passed.results.get(EMAIL_STAGE),
     )
     return _registered(made) if made is not None else Registered(user_id, _server(user_id))
 
@@ -141,11 +147,12 @@ async def _upgrade_guest(
 @endpoints.endpoint("POST /_matrix/client/v3/register/email/requestToken", limit="registration")
 async def request_token_to_register_email(
     registration: RegistrationService, contacts: Contacts, body: EmailToken
-) -> Empty:
+) -> Session:
     """Prove a mail address, to make an account with it."""
     registration.check_open()
-    contacts.begin_validation("email", body.client_secret)
-    return Empty()
+    return Session(
+        await contacts.begin_validation("register", body.email, body.client_secret, body.send_attempt, body.next_link)
+    )
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/register/msisdn/requestToken", limit="registration")
@@ -154,7 +161,7 @@ async def request_token_to_register_msisdn(
 ) -> Empty:
     """Prove a phone number, to make an account with it."""
     registration.check_open()
-    contacts.begin_validation("msisdn", body.client_secret)
+    contacts.refuse_text_message(body.client_secret)
     return Empty()
 
 

@@ -9,6 +9,13 @@ class EmailToken(msgspec.Struct, frozen=True):
     client_secret: str
     email: str
     send_attempt: int
+    next_link: str | None = None
+
+
+class Session(msgspec.Struct, frozen=True):
+    """The session in which an address is being proven."""
+
+    sid: str
 
 
 class MsisdnToken(msgspec.Struct, frozen=True):

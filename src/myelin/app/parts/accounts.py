@@ -54,9 +54,17 @@ from myelin.services.accounts.registration import RegistrationService
 from myelin.services.accounts.registration_tokens import RegistrationTokens
 from myelin.services.accounts.sessions import SessionService
 from myelin.services.accounts.uia import InteractiveAuth
-from myelin.services.accounts.uia_stages import DummyStage, PasswordStage, RegistrationTokenStage, Stage
+from myelin.services.accounts.uia_stages import (
+    EMAIL_STAGE,
+    DummyStage,
+    EmailStage,
+    PasswordStage,
+    RegistrationTokenStage,
+    Stage,
+)
 from myelin.services.devices.devices import DeviceService
 from myelin.services.devices.ports import DeviceRemovals, DeviceRenames
+from myelin.services.mail.validations import Validations
 
 ENDPOINTS = tuple(
     module.endpoints
@@ -88,9 +96,10 @@ ENDPOINTS = tuple(
 )
 
 
-def make_accounts(ground: Ground, services: Mapping[type, Any]) -> Part:  # noqa: ARG001  (a MakePart)
+def make_accounts(ground: Ground, services: Mapping[type, Any]) -> Part:
     """Everything about who somebody is."""
     last_seen = LastSeen(ground.database, ground.clock)
+    validations: Validations | None = services[Validations] if ground.config.mail.smtp_host else None
     passwords = PasswordService(ground.config.passwords)
     made: dict[type, Any] = {
         LastSeen: last_seen,
@@ -98,9 +107,10 @@ def make_accounts(ground: Ground, services: Mapping[type, Any]) -> Part:  # noqa
         **{kind: kind() for kind in (ProfileListeners, RemoteProfileSources, DeactivationListeners)},
         **{kind: kind() for kind in (ReservedUserNamespaces, DeviceRemovals, DeviceRenames)},
         Discovery: Discovery(ground.config),
-        Contacts: Contacts(),
+        Contacts: Contacts(ground.database, validations, ground.clock),
     }
-    _add_sign_in(ground, made)
+    made[Discovery].capabilities["m.3pid_changes"] = {"enabled": made[Contacts].sends_mail}
+    _add_sign_in(ground, made, validations)
     _add_accounts(ground, made)
     return Part(
         services=made,
@@ -110,13 +120,13 @@ def make_accounts(ground: Ground, services: Mapping[type, Any]) -> Part:  # noqa
     )
 
 
-def _add_sign_in(ground: Ground, made: dict[type, Any]) -> None:
+def _add_sign_in(ground: Ground, made: dict[type, Any], validations: Validations | None) -> None:
     """Who somebody is, and how they prove it."""
     config, database, clock, randomness = ground.config, ground.database, ground.clock, ground.randomness
     passwords = made[PasswordService]
     authenticator = TokenAuthenticator(database, ground.committer, ground.feed, made[LastSeen], clock)
     sessions = SessionService(config.sessions, database, ground.committer, authenticator, clock, randomness)
-    credentials = Credentials(database, passwords, ground.limiter, ground.server_name)
+    credentials = Credentials(database, passwords, made[Contacts], ground.limiter, ground.server_name)
     tokens = RegistrationTokens(database, clock, randomness)
     made[Credentials] = credentials
     made[Authenticator] = authenticator
@@ -124,7 +134,7 @@ def _add_sign_in(ground: Ground, made: dict[type, Any]) -> None:
     made[RegistrationTokens] = tokens
     made[InteractiveAuth] = InteractiveAuth(
         database,
-        _stages(credentials, tokens),
+        _stages(credentials, tokens, validations),
         lifetime_ms=config.sessions.uia_session_lifetime_ms,
         clock=clock,
         randomness=randomness,
@@ -139,14 +149,17 @@ def _add_sign_in(ground: Ground, made: dict[type, Any]) -> None:
         sessions,
         passwords,
         made[ReservedUserNamespaces],
+        made[Contacts],
         ground.limiter,
         clock,
         randomness,
     )
 
 
-def _stages(credentials: Credentials, tokens: RegistrationTokens) -> dict[str, Stage]:
+def _stages(credentials: Credentials, tokens: RegistrationTokens, validations: Validations | None) -> dict[str, Stage]:
+    with_mail: dict[str, Stage] = {} if validations is None else {EMAIL_STAGE: EmailStage(validations)}
     return {
+        **with_mail,
         "m.login.dummy": DummyStage(),
         "m.login.password": PasswordStage(credentials),
         "m.login.registration_token": RegistrationTokenStage(tokens),

@@ -3,18 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-from myelin.api.client import notifications, pusher
+from myelin.api.client import mail_links, notifications, pusher
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
 from myelin.http.client import HttpClient
 from myelin.http.ssrf import AddressGuard
+from myelin.services.accounts.contacts import Contacts
 from myelin.services.devices.ports import DeviceRemovals
+from myelin.services.mail.outbox import Outbox
+from myelin.services.mail.tokens import UnsubscribeTokens
 from myelin.services.notifications.unread import Unread
 from myelin.services.push.badges import Badges
 from myelin.services.push.composer import Composer
 from myelin.services.push.cursor import PushCursor
 from myelin.services.push.deliveries import MAX_SENT_TO_A_HOST, Deliveries
+from myelin.services.push.digest_words import DigestWords
 from myelin.services.push.gateway import PushGateway
+from myelin.services.push.mail_digests import MailDigests
+from myelin.services.push.mail_pushers import MailPushers
 from myelin.services.push.notification import Notifications
 from myelin.services.push.notified_events import NotifiedEvents
 from myelin.services.push.push_loop import PushLoop
@@ -38,7 +44,13 @@ HOLDER_BYTES = 8
 def make_push(ground: Ground, services: Mapping[type, Any]) -> Part:
     """Notifications on phones. Stands after what counts unread messages."""
     config = ground.config.push
-    pushers = Pushers(config, ground.database, ground.committer, ground.clock)
+    mail_pushers = MailPushers(
+        ground.config.mail.link_base or ground.config.public_url,
+        services[Contacts],
+        services[UnsubscribeTokens],
+        ground.committer,
+    )
+    pushers = Pushers(config, ground.database, ground.committer, mail_pushers, ground.clock)
     services[DeviceRemovals].append(pushers)
     names = RoomNames(services[Rooms])
     notified = NotifiedEvents(
@@ -60,15 +72,20 @@ def make_push(ground: Ground, services: Mapping[type, Any]) -> Part:
         limit_per_host=MAX_SENT_TO_A_HOST,
     )
     return Part(
-        services={Pushers: pushers, NotifiedEvents: notified},
-        endpoints=(pusher.endpoints, notifications.endpoints),
-        loops=(_loop(ground, services, pushers, names, client).run,) if config.enabled else (),
+        services={Pushers: pushers, MailPushers: mail_pushers, NotifiedEvents: notified},
+        endpoints=(pusher.endpoints, notifications.endpoints, mail_links.endpoints),
+        loops=(_loop(ground, services, pushers, mail_pushers, names, client).run,) if config.enabled else (),
         close=(client.close,),
     )
 
 
 def _loop(
-    ground: Ground, services: Mapping[type, Any], pushers: Pushers, names: RoomNames, client: HttpClient
+    ground: Ground,
+    services: Mapping[type, Any],
+    pushers: Pushers,
+    mail_pushers: MailPushers,
+    names: RoomNames,
+    client: HttpClient,
 ) -> PushLoop:
     config, database, rooms = ground.config.push, ground.database, services[Rooms]
     events, receipts = services[ClientEvents], services[Receipts]
@@ -80,8 +97,16 @@ def _loop(
         Badges(database, ground.feed, rooms, services[Unread]),
         Notifications(names, include_content=config.include_content),
     )
+    digests = None
+    if ground.config.mail.smtp_host:
+        words = DigestWords(names, mail_pushers, include_content=config.include_content)
+        digests = MailDigests(
+            ground.config.mail, database, ground.committer, services[Outbox], composer, words, ground.clock
+        )
     gateway = PushGateway(client, timeout_s=config.timeout_ms / 1000)
-    deliveries = Deliveries(database, ground.committer, gateway, composer, pushers, ground.clock, ground.figures)
+    deliveries = Deliveries(
+        database, ground.committer, gateway, composer, digests, pushers, ground.clock, ground.figures
+    )
     targets = Targets(
         users,
         rooms,

@@ -16,6 +16,7 @@ from myelin.app.parts.federation_peers import make_federation_peers
 from myelin.app.parts.handshakes import make_handshakes
 from myelin.app.parts.initial_sync import make_initial_sync
 from myelin.app.parts.log import make_log
+from myelin.app.parts.mail import make_mail
 from myelin.app.parts.media import make_media
 from myelin.app.parts.notices import make_notices
 from myelin.app.parts.part import Part
@@ -38,6 +39,7 @@ MakePart = Callable[[Ground, Mapping[type, Any]], Part]
 
 PARTS: tuple[MakePart, ...] = (
     make_log,
+    make_mail,
     make_federation_peers,
     make_accounts,
     make_directory,

@@ -12,6 +12,10 @@ class Registration(Section, frozen=True, kw_only=True):
         Literal["open", "token", "closed"],
         about("open: anybody; token: who has a registration token; closed: only `myelin user create`."),
     ] = "closed"
+    email: Annotated[
+        Literal["off", "optional", "required"],
+        about("Whether who registers proves a mail address, which needs [mail]."),
+    ] = "off"
     guests: Annotated[
         bool, about("Let clients make guest accounts, which have no password, where registration is not closed.")
     ] = False

@@ -25,6 +25,8 @@ class RateLimits(Section, frozen=True, kw_only=True):
     login_account: Annotated[Bucket, about("Login attempts to one account.")] = _bucket(0.2, 10)
     login_failed: Annotated[Bucket, about("Failed login attempts to one account.")] = _bucket(0.05, 5)
     registration: Annotated[Bucket, about("Accounts made from one address.")] = _bucket(0.1, 5)
+    mail_recipient: Annotated[Bucket, about("Mail that strangers can have sent to one address.")] = _bucket(0.002, 5)
+    mail_link: Annotated[Bucket, about("Links of mail followed from one address.")] = _bucket(0.2, 20)
     registration_token: Annotated[Bucket, about("Checks of registration tokens from one address.")] = _bucket(0.1, 5)
     room_creation: Annotated[Bucket, about("Rooms made, for each user.")] = _bucket(0.2, 10)
     joins: Annotated[Bucket, about("Joins and knocks, for each user.")] = _bucket(0.5, 20)

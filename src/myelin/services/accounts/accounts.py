@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from myelin.bus.news import SessionsEnded
+from myelin.bus.news import PushersChanged, SessionsEnded
 from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
 from myelin.db.sql import Statement
@@ -13,8 +13,10 @@ from myelin.services.accounts.ports import DeactivationListeners, DeviceDeletion
 from myelin.store.account_data import delete_account_data
 from myelin.store.erasure import put_erased
 from myelin.store.profiles import delete_profile
+from myelin.store.pushers import delete_pushers_of_user
 from myelin.store.sessions import end_sessions_of_user
-from myelin.store.signals import put_profile_changed, put_sessions_ended
+from myelin.store.signals import put_profile_changed, put_pushers_changed, put_sessions_ended
+from myelin.store.third_party_ids import delete_third_party_ids
 from myelin.store.users import (
     User,
     UserStore,
@@ -54,6 +56,10 @@ class AccountService:
             raise NotFound("There is no such user")
         return user
 
+    async def check_new_password(self, password: str) -> None:
+        """Raises M_WEAK_PASSWORD, before anything is used up that lets a password be set."""
+        await self._passwords.check_strength(password, "")
+
     async def change_password(
         self, user_id: str, password: str, *, logout_devices: bool, keep_device: str | None = None
     ) -> None:
@@ -77,11 +83,14 @@ class AccountService:
                     deactivate_user(user_id, is_erased=int(erase)),
                     end_sessions_of_user(user_id),
                     delete_profile(user_id),
+                    delete_third_party_ids(user_id),
+                    delete_pushers_of_user(user_id),
                     put_sessions_ended(position, user_id, None),
                     put_profile_changed(position, user_id, ""),
+                    put_pushers_changed(position, user_id),
                     *([put_erased(user_id, position), delete_account_data(user_id)] if erase else []),
                 ],
-                news=[SessionsEnded(user_id)],
+                news=[SessionsEnded(user_id), PushersChanged(user_id)],
             )
         )
         await self._devices.delete_all(user_id)

@@ -7,6 +7,7 @@ from myelin.db.connection import Database
 from myelin.http.rate_limits import RateLimiter
 from myelin.matrix.errors import BadJson, MatrixError, MissingParam
 from myelin.matrix.identifiers import is_user_id
+from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.passwords import PasswordService
 from myelin.store.users import User, UserStore
 
@@ -16,9 +17,12 @@ _NOT_OURS = ""
 class Credentials:
     """Checks passwords; a name without an account takes as long as a wrong password."""
 
-    def __init__(self, database: Database, passwords: PasswordService, limiter: RateLimiter, server_name: str) -> None:
+    def __init__(
+        self, database: Database, passwords: PasswordService, contacts: Contacts, limiter: RateLimiter, server_name: str
+    ) -> None:
         self._store = UserStore(database)
         self._passwords = passwords
+        self._contacts = contacts
         self._limiter = limiter
         self._server_name = server_name
 
@@ -43,6 +47,16 @@ class Credentials:
         if not isinstance(name, str):
             raise BadJson("The user's name must be a string")
         return self._full_id(name)
+
+    async def user_named(self, fields: Mapping[str, Any]) -> str:
+        """As `user_id_of`, where the name may also be a mail address of the user."""
+        identifier = fields.get("identifier")
+        if not isinstance(identifier, dict) or identifier.get("type") != "m.id.thirdparty":
+            return self.user_id_of(fields)
+        medium, address = identifier.get("medium"), identifier.get("address")
+        if not isinstance(medium, str) or not isinstance(address, str):
+            raise MissingParam("The identifier needs medium and address")
+        return await self._contacts.user_of(medium, address) or _NOT_OURS
 
     async def check(self, user_id: str, password: str) -> User | None:
         """The user, whose password this is, or None; deactivated users have none.

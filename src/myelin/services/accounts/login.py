@@ -41,7 +41,7 @@ class LoginService:
 
     async def with_password(self, fields: Mapping[str, Any], password: str | None, device: NewDevice) -> SignedIn:
         """Sign in by the name in `fields`. Raises Forbidden, UserDeactivated, LimitExceeded or MissingParam."""
-        user_id = self._credentials.user_id_of(fields)
+        user_id = await self._credentials.user_named(fields)
         if password is None:
             raise MissingParam("The password is missing")
         if user_id:

@@ -18,17 +18,19 @@ from myelin.matrix.errors import (
     UserInUse,
 )
 from myelin.matrix.identifiers import is_user_id, new_user_id
+from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.passwords import PasswordService
 from myelin.services.accounts.ports import ReservedUserNamespaces
 from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
 from myelin.services.accounts.sessions import NewDevice, SessionService, SignedIn
+from myelin.services.accounts.uia_stages import EMAIL_STAGE
 from myelin.store.registration_tokens import RegistrationTokenStore
 from myelin.store.users import UserStore
 from myelin.telemetry.ambient import Clock, Randomness
 
 GENERATED_NAME_CHARACTERS = 12
 GUEST_NAME_PREFIX = "guest-"
-_FLOWS: Mapping[str, Sequence[Sequence[str]]] = {"open": [["m.login.dummy"]], "token": [[TOKEN_STAGE]]}
+_FLOWS: Mapping[str, Sequence[str]] = {"open": [], "token": [TOKEN_STAGE]}
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +42,8 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     is_admin: bool = False
     appservice_id: str | None = None
     registration_token: str | None = None
+    email_sid: str | None = None
+    """The session in which a mail address was proven for it."""
 
 
 class RegistrationService:
@@ -53,6 +57,7 @@ class RegistrationService:
         sessions: SessionService,
         passwords: PasswordService,
         reserved: ReservedUserNamespaces,
+        contacts: Contacts,
         limiter: RateLimiter,
         clock: Clock,
         randomness: Randomness,
@@ -63,6 +68,7 @@ class RegistrationService:
         self._sessions = sessions
         self._passwords = passwords
         self._reserved = reserved
+        self._contacts = contacts
         self._limiter = limiter
         self._clock = clock
         self._randomness = randomness
@@ -75,7 +81,12 @@ class RegistrationService:
     def flows(self) -> Sequence[Sequence[str]]:
         """The stages that a registration goes through. Raises Forbidden where it is closed."""
         self.check_open()
-        return _FLOWS[self._config.mode]
+        steps = list(_FLOWS[self._config.mode])
+        with_mail = [*steps, EMAIL_STAGE]
+        if self._config.email == "required":
+            return [with_mail]
+        without_mail = steps or ["m.login.dummy"]
+        return [without_mail, with_mail] if self._config.email == "optional" else [without_mail]
 
     def user_id_of(self, name: str) -> str:
         """The ID that a chosen user name gives; the name may be a whole ID of this server. Raises InvalidUsername."""
@@ -110,17 +121,21 @@ class RegistrationService:
         *,
         address: str,
         registration_token: str | None = None,
+        email_sid: str | None = None,
     ) -> SignedIn | None:
         """Make an account, and sign it in unless `device` is None.
 
-        Raises UserInUse, MissingParam, M_WEAK_PASSWORD, LimitExceeded, or Forbidden for a token that is used up.
+        Raises UserInUse, MissingParam, M_WEAK_PASSWORD, LimitExceeded, Forbidden for a token that is used up, or what
+        `Contacts.claim` does.
         """
         if password is None:
             raise MissingParam("A password is needed")
         await self._passwords.check_strength(password, user_id)
         self._limiter.take("registration", address)
         hashed = await self._passwords.hash(password)
-        account = NewAccount(user_id=user_id, password_hash=hashed, registration_token=registration_token)
+        account = NewAccount(
+            user_id=user_id, password_hash=hashed, registration_token=registration_token, email_sid=email_sid
+        )
         return await self.create(account, device)
 
     async def register_guest(self, device: NewDevice, *, address: str) -> SignedIn:
@@ -148,6 +163,8 @@ class RegistrationService:
                 raise UserInUse("This user name is taken")
             if account.registration_token is not None:
                 await self._use(RegistrationTokenStore(transaction), account.registration_token)
+            if account.email_sid is not None:
+                await self._contacts.claim(transaction, account.user_id, account.email_sid, "register")
             if device is None:
                 return None
             return await self._sessions.begin_first(transaction, account.user_id, device)

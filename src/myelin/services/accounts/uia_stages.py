@@ -6,6 +6,9 @@ from typing import Any, Protocol
 from myelin.matrix.errors import Forbidden, MissingParam
 from myelin.services.accounts.credentials import Credentials
 from myelin.services.accounts.registration_tokens import RegistrationTokens
+from myelin.services.mail.validations import Validations
+
+EMAIL_STAGE = "m.login.email.identity"
 
 
 class StageFailed(Forbidden):
@@ -48,12 +51,33 @@ class PasswordStage:
         password = auth.get("password")
         if not isinstance(password, str):
             raise MissingParam("auth.password is missing")
-        named = self._credentials.user_id_of(auth) if "identifier" in auth or "user" in auth else user_id
+        named = await self._credentials.user_named(auth) if "identifier" in auth or "user" in auth else user_id
         if named != user_id:
             raise Forbidden("The authentication is that of another user")
         if await self._credentials.check(user_id, password) is None:
             raise StageFailed("The user name or password is wrong")
         return user_id
+
+
+class EmailStage:
+    """A mail address that was proven by a link (`m.login.email.identity`)."""
+
+    params: Mapping[str, Any] = {}
+
+    def __init__(self, validations: Validations) -> None:
+        self._validations = validations
+
+    async def check(self, auth: Mapping[str, Any], user_id: str, address: str) -> str:  # noqa: ARG002  (a Stage)
+        """The ID of the session in which the address was proven; whoever uses it checks what it was proven for."""
+        credentials = auth.get("threepid_creds") or auth.get("threepidCreds")
+        if not isinstance(credentials, dict):
+            raise MissingParam("auth.threepid_creds is missing")
+        sid, client_secret = credentials.get("sid"), credentials.get("client_secret")
+        if not isinstance(sid, str) or not isinstance(client_secret, str):
+            raise MissingParam("auth.threepid_creds needs sid and client_secret")
+        if not await self._validations.is_confirmed(sid, client_secret):
+            raise StageFailed("The link in the mail was not opened yet", errcode="M_THREEPID_AUTH_FAILED")
+        return sid
 
 
 class RegistrationTokenStage:

@@ -30,7 +30,7 @@ class Composer:
     async def compose(self, pusher: Pusher, queued: QueuedPush) -> tuple[dict[str, Any] | None, int]:
         """The notification, None where there is nothing to say, and the unread count that it tells."""
         badge = await self._badges.of(pusher.user_id, queued.room_id)
-        found = await self._event(pusher.user_id, queued) if queued.event_id else None
+        found = await self.event(pusher.user_id, queued) if queued.event_id else None
         if found is not None:
             room, event = found
             tweaks = orjson.loads(queued.tweaks)
@@ -39,7 +39,8 @@ class Composer:
             return None, badge.unread
         return self._notifications.of_badge(pusher, badge), badge.unread
 
-    async def _event(self, user_id: str, queued: QueuedPush) -> tuple[Room, TimelineEvent] | None:
+    async def event(self, user_id: str, queued: QueuedPush) -> tuple[Room, TimelineEvent] | None:
+        """What is queued, as long as its user has not read it and is not out of the room."""
         room = await self._rooms.find(queued.room_id)
         if room is None or room.membership(user_id) is None:
             return None

@@ -12,6 +12,8 @@ from myelin.db.connection import Database
 from myelin.http.client import RequestFailed
 from myelin.services.push.composer import Composer
 from myelin.services.push.gateway import PushGateway
+from myelin.services.push.mail_digests import MailDigests
+from myelin.services.push.pusher_checks import MAIL
 from myelin.services.push.pushers import Pushers
 from myelin.store.pushers import Pusher, PusherStore, QueuedPush, advance_pusher, end_push
 from myelin.telemetry.ambient import Clock
@@ -22,6 +24,8 @@ LAST_RETRY_S = 300.0
 """The wait doubles from the one to the other for as long as the gateway fails."""
 GIVE_UP_MS = 3_600_000
 """Nobody wants to be called for what is older."""
+LONGEST_PAUSE_S = 60.0
+"""A digest's time is looked at again after so long."""
 MAX_SENT_AT_ONCE = 128
 MAX_SENT_TO_A_HOST = 16
 END_GRACE_S = 3.0
@@ -39,6 +43,7 @@ class Deliveries:
         committer: Committer,
         gateway: PushGateway,
         composer: Composer,
+        digests: MailDigests | None,
         pushers: Pushers,
         clock: Clock,
         figures: Figures,
@@ -47,6 +52,7 @@ class Deliveries:
         self._committer = committer
         self._gateway = gateway
         self._composer = composer
+        self._digests = digests
         self._pushers = pushers
         self._clock = clock
         self._sent = figures.counter("push_notifications", "Requests to push gateways", outcome="sent")
@@ -119,6 +125,8 @@ class Deliveries:
         if pusher is None:
             await self._store.delete_orphans()
             return False
+        if pusher.kind == MAIL:
+            return await self._mail(pusher, queued[-1].position)
         first = queued[0]
         is_outdated = first.created_ts < self._clock.now_ms() - GIVE_UP_MS
         # An unread count is sent once, as it is after the last of several changes.
@@ -126,6 +134,16 @@ class Deliveries:
             await self._done(first, pusher.badge)
         else:
             await self._send(pusher, first)
+        return True
+
+    async def _mail(self, pusher: Pusher, position: int) -> bool:
+        """Write the digest, or wait for its time; what is read meanwhile is not in it."""
+        if self._digests is None:
+            await self._committer.commit(Write(lambda _: [end_push(pusher.pusher_id, position)]))
+            return True
+        wait_s = await self._digests.deliver(pusher)
+        if wait_s:
+            await self._pause(min(wait_s, LONGEST_PAUSE_S))
         return True
 
     async def _send(self, pusher: Pusher, queued: QueuedPush) -> None:

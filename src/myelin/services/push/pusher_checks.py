@@ -11,6 +11,8 @@ MAX_PUSHKEY_BYTES = 512
 MAX_APP_ID_CHARACTERS = 64
 MAX_TEXT_CHARACTERS = 512
 MAX_DATA_BYTES = 8_192
+MAIL = "email"
+"""The kind of pusher whose push key is a mail address."""
 NOTIFY_PATH = "/_matrix/push/v1/notify"
 
 
@@ -28,15 +30,15 @@ def check_pusher(
     kind: str, texts: Sequence[str], data: Mapping[str, Any], data_bytes: int, *, allow_http: bool
 ) -> None:
     """Raise InvalidParam or MissingParam for a pusher that cannot be served. `texts` are names and language."""
-    if kind == "email":
-        raise InvalidParam("This server sends no mail")
-    if kind != "http":
+    if kind not in (MAIL, "http"):
         raise InvalidParam(f"There is no kind of pusher called {kind!r}")
     for text in texts:
         if len(text) > MAX_TEXT_CHARACTERS or "\0" in text:
             raise InvalidParam(f"Names and lang have at most {MAX_TEXT_CHARACTERS} characters, and no NUL")
     if data_bytes > MAX_DATA_BYTES:
         raise InvalidParam(f"data takes at most {MAX_DATA_BYTES} bytes as JSON")
+    if kind == MAIL:
+        return
     if "url" not in data:
         raise MissingParam("Missing parameters: data.url")
     check_url(data["url"], allow_http=allow_http)

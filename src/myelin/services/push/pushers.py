@@ -12,7 +12,8 @@ from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
 from myelin.db.sql import Statement
 from myelin.matrix.errors import InvalidParam, MissingParam
-from myelin.services.push.pusher_checks import check_key, check_pusher
+from myelin.services.push.mail_pushers import MailPushers
+from myelin.services.push.pusher_checks import MAIL, check_key, check_pusher
 from myelin.store.pushers import (
     Pusher,
     PusherStore,
@@ -44,10 +45,11 @@ class NewPusher(msgspec.Struct, frozen=True):
 class Pushers:
     """Keeps pushers; every process hears of changes."""
 
-    def __init__(self, config: Push, database: Database, committer: Committer, clock: Clock) -> None:
+    def __init__(self, config: Push, database: Database, committer: Committer, mail: MailPushers, clock: Clock) -> None:
         self._config = config
         self._store = PusherStore(database)
         self._committer = committer
+        self._mail = mail
         self._clock = clock
 
     async def of(self, user_id: str) -> Sequence[Pusher]:
@@ -73,6 +75,9 @@ class Pushers:
         texts = (wanted.app_display_name, wanted.device_display_name, wanted.profile_tag or "", wanted.lang)
         data = orjson.dumps(wanted.data)
         check_pusher(wanted.kind, texts, wanted.data, len(data), allow_http=not self._config.deny_private_addresses)
+        if wanted.kind == MAIL:
+            await self._mail.check(user_id, wanted.app_id, wanted.pushkey)
+            device_id = None  # mail goes on when the session that asked for it has ended
         await self._check_number(user_id, wanted)
         await self._put(user_id, device_id, wanted, texts, data.decode())
 
