@@ -330,3 +330,42 @@ async def test_a_phone_rings(
         assert (told["type"], told["room_id"], told["sender"]) == (MEMBER, room.room_id, room.creator)
     finally:
         server.kill()
+
+
+class TestInvitesThatNameAnotherVersion:
+    """Whoever invites says what version a room has: nobody else's way into the room may suffer from a lie."""
+
+    def lie(self, room: ScriptedRoom, liar: Resident, user_id: str) -> ScriptedRoom:
+        """A room of the liar's that has the other one's ID, and another version."""
+        fake = liar.room("1", "liar")
+        fake.room_id = room.room_id
+        return fake
+
+    async def test_who_joins_comes_into_the_room_as_it_is(
+        self, alice: Member, resident: Resident, myelin_server: MyelinServer, session: aiohttp.ClientSession
+    ) -> None:
+        room = resident.room("11")
+        fake = self.lie(room, resident, alice.user_id)
+        answer = await hand_in(resident, myelin_server, fake, invite(fake, alice.user_id), state=[])
+        assert answer.status == 200, answer.data
+        bob = await myelin_server.register(session, "bob")
+        await bob.join(room.room_id, resident.server_name)
+        await bob.send(room.room_id, "hello")
+        create = await bob.get(f"rooms/{segment(room.room_id)}/state/m.room.create/")
+        assert create["room_version"] == "11"
+        await alice.join(room.room_id)
+        assert room.room_id in (await sync(alice))["join"]
+
+    async def test_the_lie_ends_with_the_invite(
+        self, alice: Member, resident: Resident, myelin_server: MyelinServer
+    ) -> None:
+        room = resident.room("11")
+        fake = self.lie(room, resident, alice.user_id)
+        await hand_in(resident, myelin_server, fake, invite(fake, alice.user_id), state=[])
+        refused = await hand_in(resident, myelin_server, room, invite(room, alice.user_id))
+        assert (refused.status, refused.errcode) == (400, "M_INCOMPATIBLE_ROOM_VERSION")
+        resident.answer("federation/v1/make_leave", {"errcode": "M_FORBIDDEN", "error": "no"}, 403)
+        await alice.leave(room.room_id)
+        answer = await hand_in(resident, myelin_server, room, invite(room, alice.user_id))
+        assert answer.status == 200, answer.data
+        assert room.room_id in (await sync(alice))["invite"]

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from myelin.db.claims import ClaimSql
-from myelin.db.query import Store, query
+from myelin.db.query import Store, query, statement
+from myelin.db.sql import Statement
 
 
 class StoredRoom(NamedTuple):
@@ -36,6 +37,11 @@ class RoomStore(Store):
     @query("SELECT room_id FROM rooms ORDER BY room_id")
     async def room_ids(self) -> list[str]:
         """Every room known here."""
+
+
+@statement("UPDATE rooms SET room_version = :room_version WHERE room_id = :room_id")
+def put_room_version(room_id: str, room_version: str) -> Statement:
+    """A room of which only invites were known is of another version than somebody said."""
 
 
 ADD_ROOM = ClaimSql(

@@ -2,7 +2,7 @@
 
 from myelin.matrix.auth_rules.domains import domain_of
 from myelin.matrix.events.pdu import Pdu
-from myelin.services.federation.handshakes.outside import OutsideMemberships
+from myelin.services.federation.handshakes.outside import PENDING, OutsideMemberships
 from myelin.services.federation.handshakes.residence import Residence
 from myelin.services.federation.handshakes.templates import MEMBER
 from myelin.services.rooms.cache import Rooms
@@ -11,7 +11,6 @@ from myelin.services.rooms.room import Room
 from myelin.services.rooms.stripped_state import server_of
 
 ENDED = ("leave", "ban")
-PENDING = ("invite", "knock")
 
 
 class Withdrawals:

@@ -4,7 +4,7 @@ What is large goes in before, in chunks, while the log goes on: the events as ou
 intervals that hold from the start. Then one write makes the room, with the join as its only event.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from myelin.bus.news import RoomEvents
 from myelin.db.committer import Committer, GuardFailed, Write
@@ -34,7 +34,7 @@ from myelin.store.graph import (
     put_missing,
 )
 from myelin.store.log import LogStore
-from myelin.store.rooms import RoomStore, StoredRoom
+from myelin.store.rooms import RoomStore, StoredRoom, put_room_version
 from myelin.store.state import OPEN
 
 NO_ENDS = "[]"
@@ -51,17 +51,20 @@ class Arrival:
         self.pdus = {pdu.event_id: pdu for pdu in state}
         self.state: StateMap = {pdu.key: pdu.event_id for pdu in state}
 
-    def entries(self, held: StateMap) -> dict[StateKey, str | None]:
-        """What becomes of a state that was here, the join included. Members that were not sent stay as they are."""
+    def entries(self, held: StateMap, gone: Collection[StateKey] = ()) -> dict[StateKey, str | None]:
+        """What becomes of a state that was here, the join included.
+
+        Members that were not sent stay as they are, but for those that are `gone`.
+        """
         entries = difference(held, self.state)
         if self.partial:
-            entries = {key: e for key, e in entries.items() if e is not None or key[0] != MEMBER}
+            entries = {key: e for key, e in entries.items() if e is not None or key[0] != MEMBER or key in gone}
         entries[self.event.key] = self.event.event_id
         return entries
 
-    def change(self, held: StateMap) -> Change:
+    def change(self, held: StateMap, gone: Collection[StateKey] = ()) -> Change:
         """The same with the events."""
-        entries = self.entries(held)
+        entries = self.entries(held, gone)
         pdus = {e: self.pdus[e] for e in entries.values() if e in self.pdus}
         pdus[self.event.event_id] = self.event
         return Change(entries, pdus, frozenset(key for key in entries if key in held))
@@ -126,18 +129,22 @@ class Adoption:
             shell = {(e.type, e.state_key): e.event_id for e in await self._gaps.open_entries(room_id)}
         start = await self._lay_state(arrival, room_id)
         held = {**arrival.state, **shell}
-        change = arrival.change(held)
+        # Of invites that named another version nothing can be read in this one.
+        is_other = row is not None and row.room_version != arrival.version.identifier
+        change = arrival.change(held, shell if is_other else ())
         missing = await self._missing(event)
+        version = arrival.version.identifier
         tip = Tip(
             room_id,
-            arrival.version.identifier,
+            version,
             version=row.version if row else 0,
             extremities=(event.event_id,),
             depth=event.depth,
         )
         write = Write(
             lambda position: [
-                *([] if row is None else [lift_from_timeline(room_id, position)]),
+                # Whoever invited may have named any version; who lets us in has shown the room.
+                *([] if row is None else [lift_from_timeline(room_id, position), put_room_version(room_id, version)]),
                 *arrival.statements(position, change, missing),
                 drop_other_starts(room_id, start),
                 *beside,
