@@ -25,6 +25,7 @@ from myelin.matrix.events.signatures import countersign_event
 from myelin.matrix.room_versions import ROOM_VERSIONS
 from myelin.matrix.signing import SigningKey, sign_json
 from postgres import free_port
+from spec_schema import check_answer
 
 VALID_FOR_MS = 86_400_000
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -109,7 +110,10 @@ class Resident:
             headers["Content-Type"] = "application/json"
         assert self._session is not None
         async with self._session.request(method, target, data=data, headers=headers, ssl=self._trusting) as response:
-            return Answer(response.status, await response.read(), response.headers)
+            answer = Answer(response.status, await response.read(), response.headers)
+        if server.kind == "myelin":
+            check_answer(method, target.raw_path_qs, answer.status, response.content_type, answer.data)
+        return answer
 
     def authorization(
         self, destination: str, method: str, path: str, body: Any = None, sign_as: str | None = None

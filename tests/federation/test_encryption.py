@@ -1,5 +1,6 @@
 """Two matrix-js-sdk clients, each on a server of its own, hold an encrypted conversation."""
 
+import itertools
 import os
 
 import pytest
@@ -8,6 +9,8 @@ from federation.conftest import Sides
 from peers.js_sdk import JsSdkClients
 
 pytestmark = [pytest.mark.peers, pytest.mark.slow]
+
+_suffixes = itertools.count()
 
 CONVERSATION = (
     "registerBoth",
@@ -25,6 +28,7 @@ CONVERSATION = (
     "typing",
     "redaction",
     "media",
+    "backupHoldsKeys",
     "secondDevice",
     "secondDeviceReadsNew",
     "logout",
@@ -34,6 +38,6 @@ CONVERSATION = (
 
 async def test_clients_of_two_servers_decrypt_and_verify_each_other(sides: Sides) -> None:
     host, guest = sides.host.server, sides.guest.server
-    async with JsSdkClients(host.url, str(os.getpid()), guest.url) as clients:
+    async with JsSdkClients(host.url, f"{os.getpid()}-{next(_suffixes)}", guest.url) as clients:
         for name in CONVERSATION:
             await clients.step(name)

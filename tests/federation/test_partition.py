@@ -32,7 +32,7 @@ async def test_power_levels_bans_and_topics_diverge_and_meet_again(
     for gate in gates:
         await gate.shut()
     await _change(alice, room, "alice", levels={bob.user_id: 0})
-    await _change(bob, room, "bob", levels={dave.user_id: 50})
+    await _change(bob, room, "bob", levels={f"@eve:{bob.server_name}": 50})
     await bob.ban(room, dave)
     await _change(carol, room, "carol")
     await dave.send(room, "not banned here yet")
