@@ -76,9 +76,13 @@ async def test_rooms_without_a_user_of_its_are_not_told_of(bridge: Bridge) -> No
 async def test_an_invite_and_a_kick_are_told_although_nobody_of_its_is_in_the_room(bridge: Bridge) -> None:
     alice = await bridge.server.register("alice")
     ghost = await bridge.ghost("irc_carol")
-    room_id = await alice.create_room()
+    room_id = await alice.create_room(name="The channel")
     await alice.post(f"rooms/{room_id}/invite", {"user_id": ghost.user_id})
     await bridge.appservice.until(lambda b: any(e["content"].get("membership") == "invite" for e in b.events))
+    told = {e["type"]: e for e in bridge.appservice.events[-1]["unsigned"]["invite_room_state"]}
+    assert told["m.room.name"]["content"] == {"name": "The channel"}
+    assert told["m.room.member"]["state_key"] == alice.user_id
+    assert "m.room.create" in told
     await ghost.join(room_id)
     await alice.post(f"rooms/{room_id}/kick", {"user_id": ghost.user_id})
     await bridge.appservice.until(lambda b: any(e["content"].get("membership") == "leave" for e in b.events))

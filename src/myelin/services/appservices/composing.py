@@ -6,6 +6,7 @@ import orjson
 
 from myelin.bus.news import ReceiptMoved
 from myelin.db.sql import Statement
+from myelin.matrix.events.client_format import stripped_state_event
 from myelin.services.appservices.backlog import Backlog, Device, WaitingEvent
 from myelin.services.appservices.registration import Registration
 from myelin.services.appservices.user_queries import UserQueries
@@ -14,6 +15,7 @@ from myelin.services.presence.presence import Presence
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.room import MEMBER, Room
+from myelin.services.rooms.stripped_state import STRIPPED_TYPES, told_with
 from myelin.services.rooms.timeline import TimelineEvent, render_json
 from myelin.services.typing.typing_users import TypingUsers
 from myelin.store.appservice_cursors import end_to_device
@@ -108,7 +110,24 @@ class Composing:
             return None
         if event.pdu.type == MEMBER and event.pdu.state_key is not None:
             await self._queries.have_user(of, event.pdu.state_key)
-        return render_json(event, self._clock.now_ms(), room_id=waiting.room_id)
+        more = (
+            await self._introduction(room, event)
+            if room is not None and of.has_user(event.pdu.state_key or "")
+            else b""
+        )
+        return render_json(event, self._clock.now_ms(), room_id=waiting.room_id, more=more)
+
+    async def _introduction(self, room: Room, event: TimelineEvent) -> bytes:
+        """What its user is told of the room with an invite: `invite_room_state`, with a leading comma."""
+        pdu = event.pdu
+        if pdu.type != MEMBER or pdu.content.get("membership") != "invite":
+            return b""
+        told = told_with(pdu)
+        if told is None:
+            keys = [*((kind, "") for kind in STRIPPED_TYPES), (MEMBER, pdu.sender)]
+            await self._rooms.hold_state(room, keys)
+            told = [stripped_state_event(held) for key in keys if (held := room.current(*key)) is not None]
+        return b',"invite_room_state":' + orjson.dumps(told)
 
     async def _find(self, room: Room, event_id: str) -> TimelineEvent | None:
         event = (await self._events.by_id(room, [event_id])).get(event_id)

@@ -14,6 +14,16 @@ from myelin.matrix.limits import MAX_EVENT_TYPE_BYTES, MAX_STATE_KEY_BYTES
 
 MAX_STRIPPED_EVENTS = 64
 """Entries that are kept of what another server sends."""
+STRIPPED_TYPES = (
+    "m.room.create",
+    "m.room.name",
+    "m.room.avatar",
+    "m.room.topic",
+    "m.room.join_rules",
+    "m.room.canonical_alias",
+    "m.room.encryption",
+)
+"""What somebody is told of a room before they join (spec: "Stripped state")."""
 GIVEN_BY = {"invite": "invite_room_state", "knock": "knock_room_state"}
 """Where it stands in `unsigned`, by membership."""
 MEMBER = "m.room.member"

@@ -11,7 +11,7 @@ from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.client_events import ClientEvents
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.selection import matches
-from myelin.services.rooms.stripped_state import told_with
+from myelin.services.rooms.stripped_state import STRIPPED_TYPES, told_with
 from myelin.services.rooms.timeline import BEGINNING
 from myelin.services.rooms.tokens import page_token
 from myelin.services.sync.joined import account_data
@@ -23,17 +23,6 @@ from myelin.services.sync.user_rooms import Standing
 from myelin.services.userdata.unwanted_invites import UnwantedInvites
 from myelin.services.userdata.user_account_data import UserAccountData
 from myelin.store.state import OPEN, Membership, StateStore
-
-STRIPPED_TYPES = (
-    "m.room.create",
-    "m.room.name",
-    "m.room.avatar",
-    "m.room.topic",
-    "m.room.join_rules",
-    "m.room.canonical_alias",
-    "m.room.encryption",
-)
-"""What somebody is told of a room before they join (spec: "Stripped state")."""
 
 History = Mapping[str, list[Membership]]
 """By room all that the reader's membership ever was, oldest first."""
