@@ -71,48 +71,51 @@ def make_push(ground: Ground, services: Mapping[type, Any]) -> Part:
         allow_http=not config.deny_private_addresses,
         limit_per_host=MAX_SENT_TO_A_HOST,
     )
+    composer = _composer(ground, services, names)
+    digests = _digests(
+        ground, services, composer, DigestWords(names, mail_pushers, include_content=config.include_content)
+    )
+    gateway = PushGateway(client, timeout_s=config.timeout_ms / 1000)
+    deliveries = Deliveries(
+        ground.database, ground.committer, gateway, composer, digests, pushers, ground.clock, ground.figures
+    )
     return Part(
-        services={Pushers: pushers, MailPushers: mail_pushers, NotifiedEvents: notified},
+        services={Pushers: pushers, MailPushers: mail_pushers, MailDigests: digests, NotifiedEvents: notified},
         endpoints=(pusher.endpoints, notifications.endpoints, mail_links.endpoints),
-        loops=(_loop(ground, services, pushers, mail_pushers, names, client).run,) if config.enabled else (),
+        loops=(_loop(ground, services, deliveries, names).run,) if config.enabled else (),
         close=(client.close,),
     )
 
 
-def _loop(
-    ground: Ground,
-    services: Mapping[type, Any],
-    pushers: Pushers,
-    mail_pushers: MailPushers,
-    names: RoomNames,
-    client: HttpClient,
-) -> PushLoop:
-    config, database, rooms = ground.config.push, ground.database, services[Rooms]
-    events, receipts = services[ClientEvents], services[Receipts]
-    users = PushUsers(database)
-    composer = Composer(
+def _composer(ground: Ground, services: Mapping[type, Any], names: RoomNames) -> Composer:
+    rooms = services[Rooms]
+    return Composer(
         rooms,
-        events,
-        receipts,
-        Badges(database, ground.feed, rooms, services[Unread]),
-        Notifications(names, include_content=config.include_content),
+        services[ClientEvents],
+        services[Receipts],
+        Badges(ground.database, ground.feed, rooms, services[Unread]),
+        Notifications(names, include_content=ground.config.push.include_content),
     )
-    digests = None
-    if ground.config.mail.smtp_host:
-        words = DigestWords(names, mail_pushers, include_content=config.include_content)
-        digests = MailDigests(
-            ground.config.mail, database, ground.committer, services[Outbox], composer, words, ground.clock
-        )
-    gateway = PushGateway(client, timeout_s=config.timeout_ms / 1000)
-    deliveries = Deliveries(
-        database, ground.committer, gateway, composer, digests, pushers, ground.clock, ground.figures
-    )
+
+
+def _digests(
+    ground: Ground, services: Mapping[type, Any], composer: Composer, words: DigestWords
+) -> MailDigests | None:
+    config = ground.config.mail
+    if not config.smtp_host:
+        return None
+    return MailDigests(config, ground.database, ground.committer, services[Outbox], composer, words, ground.clock)
+
+
+def _loop(ground: Ground, services: Mapping[type, Any], deliveries: Deliveries, names: RoomNames) -> PushLoop:
+    database = ground.database
+    users = PushUsers(database)
     targets = Targets(
         users,
-        rooms,
-        events,
+        services[Rooms],
+        services[ClientEvents],
         services[Visibility],
-        receipts,
+        services[Receipts],
         services[PushRulesets],
         services[IgnoredUsers],
         names,
