@@ -54,7 +54,7 @@ class RemoteDevices(Protocol):
     def outgoing(
         self, sender: str, event_type: str, messages: Mapping[str, Mapping[str, Mapping[str, Any]]]
     ) -> OutgoingMessages:
-        """What is written for messages by server, user and device. Raises TooLarge."""
+        """What is written for messages by server, user and device. Raises BadJson or TooLarge."""
         ...
 
 

@@ -221,6 +221,19 @@ async def test_no_edu_is_larger_than_others_take(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("value", [1.5, 1e16, 2**53, -(2**60)])
+async def test_messages_that_would_break_our_signature_are_not_sent_on(tmp_path: Path, value: Any) -> None:
+    async with federated(tmp_path) as scene:
+        phone = await scene.server.login("alice")
+        here = {scene.alice.user_id: {phone.device_id: {"n": value}}}
+        await scene.alice.put("sendToDevice/m.test/here", {"messages": here})
+        assert (await phone.get("sync", timeout=0))["to_device"]["events"][0]["content"] == {"n": value}
+        answer = await scene.alice("PUT", "sendToDevice/m.test/there", {"messages": {BOB: {"D": {"n": value}}}})
+        answer.error(400, "M_BAD_JSON")
+        await scene.alice.put("sendToDevice/m.test/good", {"messages": {BOB: {"D": {"n": 2**53 - 1}}}})
+        await scene.peers.until(lambda: scene.peers.edus("peer1", "m.direct_to_device"))
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),

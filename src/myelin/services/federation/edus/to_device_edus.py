@@ -10,7 +10,7 @@ from myelin.bus.news import EdusQueued
 from myelin.db.connection import Database
 from myelin.db.sql import Statement
 from myelin.matrix.canonical_json import check_canonical
-from myelin.matrix.errors import CoreError, TooLarge
+from myelin.matrix.errors import BadJson, CoreError, TooLarge
 from myelin.matrix.unpadded_base64 import encode_base64
 from myelin.services.e2ee.ports import OutgoingMessages
 from myelin.services.e2ee.to_device import ToDevice
@@ -66,7 +66,12 @@ class OutgoingToDevice:
         self._randomness = randomness
 
     def outgoing(self, sender: str, event_type: str, messages: Mapping[str, OfUsers]) -> OutgoingMessages:
-        """EDUs for messages by server, user and device, none too large to be taken. Raises TooLarge."""
+        """EDUs for messages by server, user and device, none that others could not take. Raises BadJson or TooLarge."""
+        try:
+            check_canonical([dict(users) for users in messages.values()])
+        except CoreError as error:
+            # What others write in another way than we do would break our signature on all that is sent with it.
+            raise BadJson(f"A message cannot be sent to another server: {error}") from error
         queued = {server: list(self._edus(sender, event_type, users)) for server, users in messages.items()}
         now_ms = self._clock.now_ms()
 

@@ -120,8 +120,11 @@ class Transmissions:
         destination = self._destinations.get(server_name)
         if destination is None or not destination.is_failing:
             return
-        if self._clock.monotonic() - destination.tried_at >= WAKE_INTERVAL_S:
+        due = destination.tried_at + WAKE_INTERVAL_S
+        if due <= self._clock.monotonic():
             self._retry(destination)
+        else:
+            destination.retry_at = min(destination.retry_at, due)
 
     def retry_due(self) -> None:
         """Try those servers again that have been left alone for long enough."""
