@@ -23,8 +23,8 @@ class BackfillQuery(msgspec.Struct, frozen=True):
 class MissingEventsBody(msgspec.Struct, frozen=True):
     """Between which events others are missing."""
 
-    earliest_events: list[str]
-    latest_events: list[str]
+    earliest_events: list[str] = []
+    latest_events: list[str] = []
     limit: Count = 10
     min_depth: int = 0
 

@@ -131,3 +131,29 @@ async def test_coming_back_after_a_gap(server: TestServer) -> None:
         assert [e["event_id"] for e in section["timeline"]["events"]] == [back.event_id]
     assert await receiving.graph.state_before(room, back.event_id) == remote.before[back.event_id]
     assert await receiving.graph.state_before(room, left.event_id) == remote.before[left.event_id]
+
+
+async def test_what_is_hidden_disturbs_nobody(server: TestServer) -> None:
+    me = await server.register("me")
+    remote, events = old_room(1)
+    receiving = receiving_side(server, remote)
+    joined = await receiving.adopt(remote, events[-1])
+    carol = remote.join("@carol:hs3", joined)
+    said = remote.say("stays", carol)
+    assert await receiving.send(carol, said) == {}
+    token = (await me.get("sync"))["next_batch"]
+    content = {"redacts": said.event_id}
+    refused = remote.add("m.room.redaction", content, said, redacts=said.event_id, sender="@carol:hs3")
+    dummy = remote.add("org.matrix.dummy_event", {}, refused)
+    assert await receiving.send(refused, dummy) == {}
+    answer = await me.get("sync", since=token)
+    assert remote.room_id not in answer.get("rooms", {}).get("join", {})
+    assert answer["next_batch"] != token
+    after = remote.say("seen", dummy)
+    assert await receiving.send(after) == {}
+    section = (await me.get("sync", since=token))["rooms"]["join"][remote.room_id]
+    assert [e["event_id"] for e in section["timeline"]["events"]] == [after.event_id]
+    page = await me.get(f"rooms/{remote.room_id}/messages", dir="b")
+    assert [e["event_id"] for e in page["chunk"]][:2] == [after.event_id, said.event_id]
+    await me("GET", f"rooms/{remote.room_id}/event/{dummy.event_id}")
+    assert (await me.send(remote.room_id, "on top")).startswith("$")

@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from myelin.matrix.errors import AuthRejected, BadJson, Forbidden, NotFound, TooLarge
+from myelin.matrix.errors import AuthRejected, BadJson, Forbidden, LimitExceeded, NotFound
 from myelin.matrix.events.format import max_depth
-from myelin.services.federation.receiving.transactions import MAX_EDUS, MAX_PDUS
+from myelin.services.federation.peers.errors import PeerRefused
+from myelin.services.federation.receiving.transactions import MAX_EDUS, MAX_PDUS, MAX_WAITING
 from myelin.services.rooms.graph.events_by_id import EventsById, TooMuchWork
 from myelin.store.events import HIDDEN, OUTLIER, REJECTED, SOFT_FAILED, EventStore
 from myelin.store.rooms import RoomStore
@@ -93,6 +94,24 @@ async def test_at_a_gap_the_state_is_fetched(house: House) -> None:
     assert set(await ends(house, remote.room_id)) == {after.event_id}
     room = await receiving.rooms.get(remote.room_id)
     assert room.state == remote.after[after.event_id]
+
+
+async def test_at_a_gap_the_state_may_be_known_only_before_what_is_missing(house: House) -> None:
+    remote, receiving, last = await begin(house)
+    joined = remote.join(BOB, last)
+    topic = remote.add("m.room.topic", {"topic": "in the gap"}, joined, state_key="")
+    said = remote.say("after the gap", topic, last, sender=BOB)
+
+    def only_before_the_topic(names: list[str], _body: object, query: object) -> object:
+        if ("event_id", topic.event_id) not in query:
+            raise PeerRefused(404, "M_NOT_FOUND", "no")
+        return receiving.peer._state_ids(names, None, query)
+
+    receiving.peer.lies["state_ids"] = only_before_the_topic
+    receiving.peer.silent = {"get_missing_events"}
+    assert await receiving.send(said) == {}
+    room = await receiving.rooms.get(remote.room_id)
+    assert room.state == remote.after[said.event_id]
 
 
 async def test_what_the_rules_refuse_is_kept_and_not_shown(house: House) -> None:
@@ -351,9 +370,9 @@ async def test_transactions_have_limits(house: House) -> None:
     for i in range(MAX_PDUS + 1):
         events.append(remote.say(str(i), events[-1]))
     raws = [p.raw for p in events[1:]]
-    with pytest.raises(TooLarge):
+    with pytest.raises(BadJson, match="at most"):
         await receiving.transactions.receive("hs2", "t1", {"pdus": raws})
-    with pytest.raises(TooLarge):
+    with pytest.raises(BadJson, match="at most"):
         await receiving.transactions.receive("hs2", "t1", {"pdus": [], "edus": [{}] * (MAX_EDUS + 1)})
     for nonsense in ({"pdus": {}}, {"pdus": None}, {"edus": "x"}):
         with pytest.raises(BadJson):
@@ -361,3 +380,19 @@ async def test_transactions_have_limits(house: House) -> None:
     body = {"pdus": raws[:MAX_PDUS], "edus": [{}] * MAX_EDUS}
     answer = await receiving.transactions.receive("hs2", "t1", body)
     assert answer == {"pdus": {p.event_id: {} for p in events[1 : MAX_PDUS + 1]}}
+
+
+async def test_a_server_that_does_not_wait_for_answers_is_told_to(house: House) -> None:
+    remote, receiving, last = await begin(house)
+    said = remote.say("x", last)
+
+    async def send(number: int) -> str:
+        try:
+            await receiving.transactions.receive("hs2", f"t{number}", {"pdus": [said.raw]})
+        except LimitExceeded:
+            return "later"
+        return "done"
+
+    answers = await asyncio.gather(*(send(i) for i in range(MAX_WAITING + 3)))
+    assert sorted(answers) == ["done"] * MAX_WAITING + ["later"] * 3
+    assert await send(99) == "done"

@@ -89,6 +89,16 @@ class Fetching:
             raise PeerNonsense("the state has no create event")
         return state
 
+    async def state_after(self, server: str, room: Room, event_id: str) -> StateMap:
+        """The state after an event that is not here, as the server says. Raises PeerFailed."""
+        state = await self.state_before(server, room, event_id)
+        lacking = await self._lacking(room, [event_id])
+        await self.keep(room, await self._single(server, room, lacking))
+        for pdu in (await self._graph.events.get([event_id], room.version)).values():
+            if pdu.state_key is not None and not pdu.rejected and pdu.room_id == room.room_id:
+                return {**state, pdu.key: pdu.event_id}
+        return state
+
     async def _have(self, server: str, room: Room, event_id: str, wanted: Sequence[str]) -> None:
         """Keep the events of a state here that are not yet."""
         lacking = await self._lacking(room, wanted)

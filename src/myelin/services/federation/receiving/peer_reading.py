@@ -10,6 +10,7 @@ from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.identifiers import is_event_id
 from myelin.services.federation.receiving.peer_sight import PeerSight, sendable
 from myelin.services.federation.receiving.receiver import may_take_part
+from myelin.services.federation.receiving.room_locks import Locks
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.events_by_id import TooMuchWork
 from myelin.services.rooms.graph.room_graph import RoomGraph
@@ -21,11 +22,13 @@ from myelin.telemetry.ambient import Clock
 MAX_BACKFILL = 100
 """Events in one answer."""
 MAX_MISSING = 100
+MAX_WAITING = 10
+"""Requests of one server for the state of rooms that are held at once; one after the other is answered."""
 MAX_NAMED = 20
 """Event IDs of a request that are looked at."""
 MAX_WALKED = 500
 """Events looked through for one answer."""
-MAX_CHAIN = 500_000
+MAX_CHAIN = 200_000
 """Events of a state and its auth chain in one answer."""
 
 
@@ -41,6 +44,7 @@ class PeerReading:
         self._sight = sight
         self._events = EventStore(database)
         self._clock = clock
+        self._locks = Locks()
 
     async def room(self, origin: str, room_id: str) -> Room:
         """A room that the server is in. Raises Forbidden, also where there is none."""
@@ -74,6 +78,10 @@ class PeerReading:
         return {"pdu_ids": [p.event_id for p in state], "auth_chain_ids": [p.event_id for p in chain]}
 
     async def _state_before(self, origin: str, room_id: str, event_id: str) -> tuple[list[Pdu], list[Pdu]]:
+        async with self._locks.of(origin, MAX_WAITING):
+            return await self._find_state(origin, room_id, event_id)
+
+    async def _find_state(self, origin: str, room_id: str, event_id: str) -> tuple[list[Pdu], list[Pdu]]:
         room = await self.room(origin, room_id)
         places = await self._graph.places(room_id, [event_id] if is_event_id(event_id) else [])
         if not places or places[event_id].flags & REJECTED or room.partial_servers is not None:

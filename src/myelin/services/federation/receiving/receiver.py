@@ -18,7 +18,7 @@ import structlog
 from myelin.matrix.errors import AuthRejected, CoreError, Forbidden, InvalidParam, MyelinError, NotFound
 from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.server_acl import compile_server_acl
-from myelin.services.federation.peers.errors import PeerFailed
+from myelin.services.federation.peers.errors import PeerFailed, PeerRefused
 from myelin.services.federation.receiving.fetching import Fetching
 from myelin.services.federation.receiving.judging import Judging, in_graph_order
 from myelin.services.federation.receiving.pdu_checks import PduChecks
@@ -196,9 +196,23 @@ class Receiver:
         """Judge an event; where what it hangs on is not here, in the state that its server says it was sent in."""
         allowance.check()
         if before is None and await self._lacks_prevs(room, pdu):
-            allowance.take_state()
-            before = await self._graph.point_of(room, await self._fetching.state_before(origin, room, pdu.event_id))
+            before = await self._point_beyond_gap(origin, room, pdu, allowance)
         return await self._judge(room, pdu, before)
+
+    async def _point_beyond_gap(self, origin: str, room: Room, pdu: Pdu, allowance: Allowance) -> StatePoint:
+        """The state before an event as its server says; a server may know it only by what the event hangs on."""
+        allowance.take_state()
+        try:
+            return await self._graph.point_of(room, await self._fetching.state_before(origin, room, pdu.event_id))
+        except PeerRefused:
+            here = await self._graph.points_after(room.room_id, pdu.prev_events)
+            points = list(here.values())
+            for event_id in pdu.prev_events:
+                if event_id not in here:
+                    allowance.take_state()
+                    state = await self._fetching.state_after(origin, room, event_id)
+                    points.append(await self._graph.point_of(room, state))
+            return await self._graph.meet(room, points)
 
     async def _lacks_prevs(self, room: Room, pdu: Pdu) -> bool:
         tip = room.tip

@@ -7,7 +7,7 @@ import orjson
 import structlog
 
 from myelin.db.connection import Database
-from myelin.matrix.errors import BadJson, MyelinError, TooLarge
+from myelin.matrix.errors import AuthRejected, BadJson, MyelinError
 from myelin.services.federation.peers.errors import PeerFailed, SignatureRejected
 from myelin.services.federation.peers.peers import Peers
 from myelin.services.federation.receiving.ports import EduReceivers
@@ -21,6 +21,8 @@ _log = structlog.get_logger("myelin.federation")
 MAX_PDUS = 50
 MAX_EDUS = 100
 MAX_TRANSACTION_ID = 255
+MAX_WAITING = 5
+"""Transactions of one server that are held at once: it has no reason to send one before the last is answered."""
 KEPT_MS = 24 * 3_600_000
 """How long an answer is kept; servers repeat a transaction until it is answered, and then never again."""
 PRUNED_EVERY = 1_000
@@ -40,12 +42,15 @@ class Transactions:
         self._count = 0
 
     async def receive(self, origin: str, txn_id: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a transaction. Raises BadJson, or TooLarge where it holds more than the spec allows."""
+        """The answer to a transaction. Raises BadJson, also where it holds more than the spec allows.
+
+        Raises LimitExceeded where the server sends more at once than can be waiting.
+        """
         pdus, edus = _list_of(body, "pdus", MAX_PDUS), _list_of(body, "edus", MAX_EDUS)
         if len(txn_id) > MAX_TRANSACTION_ID or "\0" in txn_id:
             raise BadJson("The transaction ID is too long")
         await self._peers.heard_from(origin)
-        async with self._locks.of(origin):
+        async with self._locks.of(origin, MAX_WAITING):
             known = await self._store.response(origin, txn_id)
             if known is not None:
                 answer: dict[str, Any] = orjson.loads(known)
@@ -80,13 +85,16 @@ def _list_of(body: dict[str, Any], name: str, limit: int) -> list[Any]:
     if not isinstance(given, list):
         raise BadJson(f"`{name}` is not a list")
     if len(given) > limit:
-        raise TooLarge(f"A transaction has at most {limit} {name.upper().removesuffix('S')}s")
+        raise BadJson(f"A transaction has at most {limit} {name.upper().removesuffix('S')}s")
     return given
 
 
 def _as_result(refusal: MyelinError | None) -> dict[str, str]:
-    """What the sender is told of an event: nothing of what other servers said."""
-    if refusal is None:
+    """What the sender is told of an event: nothing of what other servers said.
+
+    An event that the room's rules reject was received like any other: it is kept, and what hangs on it is judged.
+    """
+    if refusal is None or isinstance(refusal, AuthRejected):
         return {}
     if isinstance(refusal, PeerFailed):
         return {"error": "What the event hangs on is not to be had"}

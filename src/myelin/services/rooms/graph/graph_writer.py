@@ -85,6 +85,7 @@ class GraphWriter:
             if not written:
                 # Not next on the tip; or another process is faster, and with the room to itself this one gets its turn.
                 written = await self._write_one(room, todo)
+            self._graph.events.forget(item.pdu.event_id for item in todo[:written])
             todo = todo[written:]
 
     async def _write_one(self, room: Room, todo: Sequence[Incoming]) -> int:
