@@ -19,6 +19,7 @@ SETTINGS = (
     "passwords.argon2_memory_kib=8",
     "media.unauthenticated_downloads=true",
     "push.deny_private_addresses=false",
+    "url_previews.deny_private_addresses=false",
     "federation.deny_private_addresses=false",
 )
 

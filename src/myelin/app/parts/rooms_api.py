@@ -107,7 +107,7 @@ def make_rooms_api(ground: Ground, services: Mapping[type, Any]) -> Part:
     )
     services[ProfileListeners].append(everywhere)
     services[DeactivationListeners].append(everywhere)
-    return Part(services=made, endpoints=ENDPOINTS, loops=(everywhere.run,))
+    return Part(services=made, endpoints=ENDPOINTS, loops=(everywhere.run, made[Guests].run))
 
 
 def make_room_moves(_ground: Ground, services: Mapping[type, Any]) -> Part:
@@ -169,10 +169,11 @@ def _add_memberships(ground: Ground, services: Mapping[type, Any], made: dict[ty
     made[Inviting] = Inviting(name, rooms, writer, names, made[InvitePermission], remote, ground.limiter)
     made[Memberships] = Memberships(name, database, rooms, writer, ground.committer, remote, made[LeaveChecks])
     made[Upgrading] = Upgrading(rooms, made[RoomUpgrades], made[ReplacedRooms])
+    made[Guests] = Guests(name, database, ground.feed, rooms, made[Memberships])
     made[StateSender] = StateSender(
         made[EventSender],
         MembershipState(rooms, writer, made[Joining], made[Inviting], made[LeaveChecks]),
-        Guests(name, database, rooms, made[Memberships]),
+        made[Guests],
     )
 
 
