@@ -18,6 +18,9 @@ main { width: 100%; max-width: 26rem; background: var(--card); border: 1px solid
   padding: 1.5rem; }
 h1 { font-size: 1.35rem; line-height: 1.25; margin: 0 0 .75rem; }
 p { margin: 0 0 1rem; color: var(--muted); overflow-wrap: anywhere; }
+a { color: var(--accent); }
+form + p { margin-top: 1rem; }
+main > :last-child { margin-bottom: 0; }
 label { display: block; margin: 0 0 .25rem; font-weight: 600; }
 input { width: 100%; min-height: 2.75rem; padding: .5rem .75rem; margin: 0 0 1rem; font: inherit; color: inherit;
   background: var(--page); border: 1px solid var(--muted); border-radius: .5rem; }
