@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from myelin.matrix.auth_rules.domains import domain_of
-from myelin.matrix.errors import EventFormatError, InvalidParam, SignatureError
+from myelin.matrix.errors import (
+    BadJson,
+    CanonicalJsonError,
+    EventFormatError,
+    Forbidden,
+    InvalidParam,
+    MatrixError,
+    SignatureError,
+)
 from myelin.matrix.events.format import check_pdu_format
 from myelin.matrix.events.hashes import check_content_hash
 from myelin.matrix.events.parse import parse_pdu
@@ -44,7 +52,7 @@ def _read(raw: Any, version: RoomVersion, wanted: Wanted, event_id: str, origin:
         pdu = parse_pdu(raw, version)
         check_content_hash(raw, version)
     except (EventFormatError, SignatureError) as error:
-        raise InvalidParam(f"The event is not well-formed: {error}") from error
+        raise _malformed(error) from error
     if pdu.event_id != event_id:
         raise InvalidParam("The event has another ID than the path")
     if pdu.room_id != wanted.room_id:
@@ -52,7 +60,14 @@ def _read(raw: Any, version: RoomVersion, wanted: Wanted, event_id: str, origin:
     if pdu.type != MEMBER or pdu.content.get("membership") != wanted.membership:
         raise InvalidParam(f"The event is not an {MEMBER} with the membership `{wanted.membership}`")
     if domain_of(pdu.sender) != origin:
-        raise InvalidParam("The sender is a user of another server than the one that asks")
+        raise Forbidden("The sender is a user of another server than the one that asks")
     if version.event_id_format is EventIdFormat.SENDER_CHOSEN and domain_of(event_id) != origin:
         raise InvalidParam("The event's ID was chosen for another server")
     return pdu
+
+
+def _malformed(error: Exception) -> MatrixError:
+    """What the other server is told; what canonical JSON has no form for could not be signed at all."""
+    if isinstance(error.__cause__, CanonicalJsonError):
+        return BadJson(f"The event is no canonical JSON: {error}")
+    return InvalidParam(f"The event is not well-formed: {error}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from myelin.matrix.errors import InvalidParam
+from myelin.matrix.errors import Forbidden
 from myelin.matrix.events.hashes import redacted_bytes
 from myelin.matrix.events.parse import parse_pdu
 from myelin.matrix.events.pdu import Pdu
@@ -25,9 +25,9 @@ class SignedEvents:
         return all(error is None for error in await self._key_ring.verify_events(checks))
 
     async def check(self, pdu: Pdu, version: RoomVersion, servers: Iterable[str]) -> None:
-        """Raise InvalidParam unless they have: for what a server asks of us."""
+        """Raise Forbidden unless they have: for what a server asks of us."""
         if not await self.are_signed(pdu, version, servers):
-            raise InvalidParam("The event is not signed as it must be")
+            raise Forbidden("The event is not signed as it must be")
 
     async def countersigned(self, pdu: Pdu, version: RoomVersion, server: str, answered: Any) -> Pdu:
         """The event with the signature that the server added to what it answered, of which nothing else is taken.
