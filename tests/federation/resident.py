@@ -67,11 +67,17 @@ class Resident:
         """Paths of all requests that arrived."""
         self.answers: dict[str, Handler] = {}
         """Handlers by how the path begins, after `/_matrix/`; they come before those that are built in."""
+        self._authority = authority
         self._identity = authority.identity()
         self._trusting = ssl.create_default_context(cafile=str(authority.certificate))
         self._txn_ids = itertools.count()
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def of_same_authority(cls, other: "Resident") -> "Resident":
+        """Another scripted server beside one."""
+        return cls(other._authority)
 
     def user(self, localpart: str) -> str:
         """The ID of a user of this server."""

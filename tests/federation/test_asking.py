@@ -3,6 +3,7 @@
 import asyncio
 import io
 import time
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -119,6 +120,9 @@ async def test_an_event_is_found_by_its_time_on_the_server_that_has_it(sides: Si
     await bob.join(room, alice)
     found = await bob.get(f"/_matrix/client/v1/rooms/{room}/timestamp_to_event", ts=moment, dir="b")
     assert found["event_id"] == wanted
+    if sides.guest.server.kind == "myelin":
+        around = await bob.get(f"rooms/{room}/context/{quote(wanted, safe='')}", limit=2)
+        assert around["event"]["content"]["body"] == "the one"
 
 
 async def test_an_upgraded_room_is_followed(sides: Sides) -> None:

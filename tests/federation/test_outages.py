@@ -10,7 +10,7 @@ from federation.conftest import DIRECTIONS
 from federation.member import Member, agree
 from federation.servers import Homeserver
 
-pytestmark = [pytest.mark.peers, pytest.mark.slow]
+pytestmark = [pytest.mark.peers, pytest.mark.slow, pytest.mark.long]
 
 MESSAGES = 30
 Starter = Callable[[str, str], Awaitable[Homeserver]]

@@ -9,7 +9,7 @@ from federation.gate import Gate
 from federation.member import Member, agree
 from federation.servers import Homeserver
 
-pytestmark = [pytest.mark.peers, pytest.mark.slow]
+pytestmark = [pytest.mark.peers, pytest.mark.slow, pytest.mark.long]
 
 GatedStarter = Callable[[str, str], Awaitable[tuple[Homeserver, Gate]]]
 HEALED_WITHIN_SECONDS = 120

@@ -85,7 +85,7 @@ def make_reading(ground: Ground, services: Mapping[type, Any]) -> Part:
         histories,
         RelatedEvents(database, client_events, context, selection),
         Threads(database, client_events, ignored_users),
-        EventsByTime(database, client_events, moments),
+        EventsByTime(database, client_events, moments, histories),
         moments,
         RoomInitialSync(
             pagination,

@@ -3,14 +3,16 @@
 from myelin.db.connection import Database
 from myelin.matrix.errors import NotFound
 from myelin.services.rooms.client_events import ClientEvents
-from myelin.services.rooms.ports import Moment, RemoteMomentSources
+from myelin.services.rooms.ports import HistorySources, Moment, RemoteMomentSources
 from myelin.services.rooms.room import CREATE, Room
 from myelin.services.rooms.timeline import BEGINNING, TimelineEvent
 from myelin.services.rooms.viewpoint import Viewpoint
-from myelin.store.events import EventStore
+from myelin.store.events import OUTLIER, EventStore
 
 CANDIDATES = 5
 """Events looked at in each stretch that the reader may see: a few at its ends may be hidden all the same."""
+MAX_BATCHES = 10
+"""How far history is fetched for an event that another server names."""
 MAX_STRETCHES = 20
 """Of who came and went more often only the last stays are searched."""
 
@@ -18,10 +20,17 @@ MAX_STRETCHES = 20
 class EventsByTime:
     """Finds events by `origin_server_ts`."""
 
-    def __init__(self, database: Database, client_events: ClientEvents, remote: RemoteMomentSources) -> None:
+    def __init__(
+        self,
+        database: Database,
+        client_events: ClientEvents,
+        remote: RemoteMomentSources,
+        histories: HistorySources,
+    ) -> None:
         self._events = EventStore(database)
         self._client_events = client_events
         self._remote = remote
+        self._histories = histories
 
     async def closest(self, view: Viewpoint, ts: int, *, is_back: bool) -> Moment:
         """The closest event at a time, in milliseconds, or after it, with `is_back` before it. Raises NotFound.
@@ -46,8 +55,20 @@ class EventsByTime:
         if not view.sight.sees_all:
             return None
         for source in self._remote:
-            return await source.closest(view.room, ts, is_back=is_back)
+            moment = await source.closest(view.room, ts, is_back=is_back)
+            if moment is not None:
+                await self._reach_back_to(view.room, moment.event_id)
+            return moment
         return None
+
+    async def _reach_back_to(self, room: Room, event_id: str) -> None:
+        """Have an event here that another server named, for clients that go on to read around it."""
+        history = self._histories.first()
+        for _ in range(MAX_BATCHES):
+            places = await self._events.places([event_id])
+            is_here = any(place.room_id == room.room_id and not place.flags & OUTLIER for place in places)
+            if is_here or history is None or not await history.extend(room.room_id):
+                return
 
     async def _is_oldest(self, room: Room, event: TimelineEvent) -> bool:
         """Whether there is more before an event that is not here."""
