@@ -1,11 +1,13 @@
 """Making rooms over HTTP."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import seen
 from inprocess import TestServer, make_config, running_server
+from myelin.config.sections.federation import Federation
 from myelin.config.sections.messaging import Rooms
 
 VERSIONS = [str(n) for n in range(1, 13)]
@@ -168,9 +170,25 @@ async def test_an_alias_is_taken_once_and_a_refused_room_leaves_nothing(server_o
     assert await alice.get("joined_rooms") == {"joined_rooms": [room_id]}
 
 
-async def test_users_of_other_servers_and_third_parties_are_refused_in_words(server: TestServer) -> None:
+async def test_a_room_is_made_also_where_users_of_other_servers_cannot_be_reached(server: TestServer) -> None:
     alice = await server.register("alice")
-    (await alice("POST", "createRoom", {"invite": ["@bob:elsewhere"]})).error(403, "M_FORBIDDEN")
+    room_id = await alice.create_room(invite=["@bob:nowhere.invalid"])
+    members = (await alice.get(f"rooms/{room_id}/members"))["chunk"]
+    assert [member["state_key"] for member in members] == [alice.user_id]
+
+
+async def test_users_of_other_servers_are_refused_where_this_one_is_alone(tmp_path: Path) -> None:
+    async with running_server(make_config(tmp_path, federation=Federation(enabled=False))) as server:
+        alice = await server.register("alice")
+        (await alice("POST", "createRoom", {"invite": ["@bob:nowhere.invalid"]})).error(403, "M_FORBIDDEN")
+        room_id = await alice.create_room()
+        path = f"rooms/{room_id}/invite"
+        (await alice("POST", path, {"user_id": "@bob:nowhere.invalid"})).error(403, "M_FORBIDDEN")
+        (await alice("POST", "join/!none:nowhere.invalid", {})).error(404, "M_NOT_FOUND")
+
+
+async def test_third_parties_are_refused_in_words(server: TestServer) -> None:
+    alice = await server.register("alice")
     third = {"id_server": "x", "id_access_token": "y", "medium": "email", "address": "a@b"}
     (await alice("POST", "createRoom", {"invite_3pid": [third]})).error(403, "M_SERVER_NOT_TRUSTED")
 

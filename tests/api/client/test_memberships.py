@@ -41,8 +41,8 @@ async def test_a_public_room_is_joined_by_id_and_by_alias(server_on_each: TestSe
 async def test_rooms_that_are_not_there(server_on_each: TestServer) -> None:
     alice = await server_on_each.register("alice")
     (await alice("POST", "join/%23none:hs1", {})).error(404, "M_NOT_FOUND")
-    (await alice("POST", "join/%23none:elsewhere", {})).error(404, "M_NOT_FOUND")
-    (await alice("POST", "join/!none:elsewhere", {})).error(404, "M_NOT_FOUND")
+    (await alice("POST", "join/%23none:nowhere.invalid", {})).error(502, "M_UNKNOWN")
+    (await alice("POST", "join/!none:nowhere.invalid", {})).error(502, "M_UNKNOWN")
     (await alice("POST", "join/none", {})).error(400, "M_INVALID_PARAM")
     (await alice("POST", "rooms/!a%00b:hs1/join", {})).error(400, "M_INVALID_PARAM")
     (await alice("POST", "rooms/!none:hs1/leave", {})).error(404, "M_NOT_FOUND")
@@ -68,7 +68,7 @@ async def test_who_cannot_be_invited(server: TestServer) -> None:
     (await alice("POST", path, {"user_id": alice.user_id})).error(403, "M_FORBIDDEN")
     (await alice("POST", path, {"user_id": "bob"})).error(400, "M_INVALID_PARAM")
     (await alice("POST", path, {"reason": "x"})).error(400, "M_MISSING_PARAM")
-    (await alice("POST", path, {"user_id": "@x:elsewhere"})).error(403, "M_FORBIDDEN")
+    (await alice("POST", path, {"user_id": "@x:nowhere.invalid"})).error(502, "M_UNKNOWN")
     (await alice("POST", path, {"medium": "email", "address": "a@b", "id_server": "x"})).error(
         403, "M_SERVER_NOT_TRUSTED"
     )
