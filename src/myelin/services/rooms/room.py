@@ -22,6 +22,8 @@ def redacted(pdu: Pdu, version: RoomVersion) -> Pdu:
     return parse_pdu(redact(pdu.raw, version), version, event_id=pdu.event_id, rejected=pdu.rejected)
 
 
+MAX_CHANGES = 400
+"""Changes of state whose positions are remembered."""
 _STATE_ENTRY_BYTES = 250
 _PDU_BYTES = 4_000
 
@@ -35,7 +37,7 @@ class Room:
 
     __slots__ = (
         "_servers", "cached", "changed_aside", "dropped", "floor", "invited", "joined", "partial_servers", "pdus",
-        "position", "room_id", "state", "state_changed", "state_json", "timeline", "tip", "version",
+        "position", "room_id", "state", "state_changes", "state_json", "timeline", "tip", "version",
     )  # fmt: skip
 
     def __init__(self, room_id: str, version: RoomVersion, position: int) -> None:
@@ -51,8 +53,8 @@ class Room:
         self.tip: Tip | None = None
         self.changed_aside = position
         """After this, state changed by nothing but events of the timeline, not by a resolution, as far as is known."""
-        self.state_changed = position
-        """After this, no state changed at all, as far as is known."""
+        self.state_changes = [position]
+        """Where state changed, oldest first, complete from the first one on."""
         self.floor = BEGINNING
         """The position of the event by which this server last came into the room: what stands before it does not lead
         up to it."""
@@ -133,7 +135,7 @@ class Room:
             if position + offset > self.position:
                 added.append(self._add(position + offset, pdu, news.own[offset] if news.own else None, changes))
         if news.state:
-            self.state_changed = last
+            self._note_changes(position, news)
         self.position = last
         if changes:
             self.changed_aside = last
@@ -142,6 +144,18 @@ class Room:
                 self._set_state_by_id(key, event_id, by_id)
         self.cached.clear()
         return added
+
+    @property
+    def state_changed(self) -> int:
+        """After this, no state changed at all, as far as is known."""
+        return self.state_changes[-1]
+
+    def _note_changes(self, position: int, news: RoomEvents) -> None:
+        changes = self.state_changes
+        at = [position + offset for offset, pdu in enumerate(news.pdus) if pdu.state_key is not None]
+        changes += [p for p in (*at, news.last(position)) if p > changes[-1]]
+        if len(changes) > MAX_CHANGES:
+            del changes[: len(changes) // 2]
 
     def _add(self, position: int, pdu: Pdu, own: str | None, changes: dict[StateKey, str | None]) -> TimelineEvent:
         """Take in the newest event; what it changes is taken out of `changes`."""

@@ -11,11 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from myelin.matrix.events.parse import parse_pdu
 from myelin.matrix.events.pdu import Pdu
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.graph_writer import GraphWriter
 from myelin.services.rooms.graph.incoming import Incoming
+from myelin.services.rooms.graph.placing import DUMMY
 from myelin.services.rooms.graph.room_graph import RoomGraph
+from myelin.store.room_check import RoomCheckStore
 from myelin.store.rooms import RoomStore
 from myelin.store.state import StateStore
 from remote_room import ALICE, BOB, RemoteRoom
@@ -51,6 +54,17 @@ class Here:
     async def receive(self, *pdus: Pdu) -> None:
         await self.writer.receive(self.remote.room_id, [Incoming(pdu) for pdu in pdus])
         self.known += pdus
+        await self._note_ties()
+
+    async def _note_ties(self) -> None:
+        """The events by which this server ties ends that pile up."""
+        rows = await RoomCheckStore(self.house.ground.database).events(self.remote.room_id, 0, 10_000)
+        for row in rows:
+            if row.type == DUMMY and row.event_id not in self.remote.events:
+                pdu = parse_pdu(orjson.loads(row.json), self.remote.version, event_id=row.event_id)
+                self.remote.events[pdu.event_id] = pdu
+                self.remote.before[pdu.event_id] = self.remote.after[pdu.event_id] = self.remote.meet(pdu.prev_events)
+                self.known.append(pdu)
 
     async def check(self) -> None:
         """The room as it is in memory and in the database is what the oracle says."""

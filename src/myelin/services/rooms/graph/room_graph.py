@@ -5,6 +5,7 @@ next on all that was the end of the room: the state before it was the room's rig
 state after it the room's at its position.
 """
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -22,6 +23,8 @@ from myelin.store.state import StateStore
 
 MAX_HELD_ENTRIES = 200_000
 """Entries of the states that are kept in memory, about 30 MB."""
+MAX_RESOLVED = 20
+"""Outcomes of resolutions that are kept: the ends of a room often stay the same for a while but for one."""
 
 
 class RoomGraph:
@@ -32,6 +35,7 @@ class RoomGraph:
         self._places = EventStore(database)
         self._state = StateStore(database)
         self._held: OrderedDict[tuple[str, int], StateMap] = OrderedDict()
+        self._resolved: OrderedDict[tuple[str, frozenset[object]], StatePoint] = OrderedDict()
         self._held_entries = 0
 
     async def state_after(self, room: Room, event_ids: Iterable[str]) -> StateMap:
@@ -91,10 +95,16 @@ class RoomGraph:
 
     async def meet(self, room: Room, points: Sequence[StatePoint], new: Mapping[str, Pdu] = NOTHING) -> StatePoint:
         """The state where branches meet; `new` are events that are not written yet. Raises TooMuchWork."""
-        distinct = {(_since(room, p), tuple(sorted(p.delta.items(), key=_key))): p for p in points}
+        distinct = {(since(room, p.base), frozenset(p.delta.items())): p for p in points}
         if len(distinct) == 1:
             return max(points, key=lambda p: p.base)
-        return await self._resolve(room, list(distinct.values()), new)
+        key = room.room_id, frozenset(distinct)
+        found = self._resolved.get(key)
+        if found is None:
+            found = self._resolved[key] = await self._resolve(room, list(distinct.values()), new)
+            if len(self._resolved) > MAX_RESOLVED:
+                self._resolved.popitem(last=False)
+        return found
 
     async def _resolve(self, room: Room, points: Sequence[StatePoint], new: Mapping[str, Pdu]) -> StatePoint:
         states = [await self.whole(room, point) for point in points]
@@ -132,16 +142,18 @@ class RoomGraph:
             self._held_entries -= len(self._held.pop(key))
 
     async def _at(self, room: Room, position: int) -> StateMap:
-        if is_current(room, position):
-            return dict(room.state)
-        held = self._held.get((room.room_id, position))
+        key = room.room_id, since(room, position)
+        held = self._held.get(key)
         if held is not None:
-            self._held.move_to_end((room.room_id, position))
+            self._held.move_to_end(key)
             return held
-        rows = await self._state.at(room.room_id, position)
-        state = {(row.type, row.state_key): row.event_id for row in rows}
+        if is_current(room, position):
+            state = dict(room.state)
+        else:
+            rows = await self._state.at(room.room_id, position)
+            state = {(row.type, row.state_key): row.event_id for row in rows}
         if position >= 0:
-            self._hold((room.room_id, position), state)
+            self._hold(key, state)
         return state
 
     def _hold(self, key: tuple[str, int], state: StateMap) -> None:
@@ -169,15 +181,14 @@ def _point_after(place: EventPlace) -> StatePoint:
     return before.followed_by((place.type, place.state_key), place.event_id)
 
 
-def _since(room: Room, point: StatePoint) -> int:
-    """Points between which no state changed are the same."""
-    return room.state_changed if is_current(room, point.base) else point.base
+def since(room: Room, position: int) -> int:
+    """The position from which on the room's state was as it is at another one, as far as memory tells."""
+    changes = room.state_changes
+    if room.dropped or not changes[0] <= position <= room.position:
+        return position
+    return changes[bisect_right(changes, position) - 1]
 
 
 def is_current(room: Room, position: int) -> bool:
     """Whether the room's state at a position is known to be the one it has in memory."""
     return room.state_changed <= position <= room.position and not room.dropped
-
-
-def _key(entry: tuple[StateKey, str | None]) -> StateKey:
-    return entry[0]
