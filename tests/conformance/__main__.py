@@ -17,6 +17,8 @@ PORTS = "18800:18999"
 PERL_MODULES = ("Net::Async::HTTP::Server", "Net::Async::HTTP", "IO::Async::SSL", "CryptX", "JSON::XS", "DBD::Pg")
 FIRST = "tests/10apidoc/"
 """Where abilities are proved that later tests require."""
+APART = ("tests/61push/08_", "tests/61push/09_")
+"""What runs for itself: a test before it that waits in vain for a push takes the ones that it waits for."""
 LATER = ("tests/50federation/",)
 """What is not run unless it is asked for: nothing of it is there yet."""
 
@@ -76,9 +78,10 @@ def _all_files(source: Path) -> list[str]:
 
 def _batches(files: Sequence[str]) -> Iterator[list[str]]:
     """Tests of later files are skipped where one of the first files fails, unless that file is not in their run."""
-    for is_first in (True, False):
-        if batch := [file for file in files if file.startswith(FIRST) is is_first]:
-            yield batch
+    apart = [file for file in files if file.startswith(APART)]
+    first = [file for file in files if file.startswith(FIRST)]
+    others = [file for file in files if file not in {*apart, *first}]
+    yield from (batch for batch in (first, others, *([file] for file in apart)) if batch)
 
 
 def _run(source: Path, work: Path, files: Sequence[str]) -> dict[Case, str]:

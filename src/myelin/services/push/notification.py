@@ -44,7 +44,9 @@ class Notifications:
     def of_badge(self, pusher: Pusher, badge: Badge) -> dict[str, Any]:
         """The notification that only says how much is unread; of low priority, since nobody need look up."""
         data = orjson.loads(pusher.data)
-        return {"prio": "low", "counts": _counts(badge), "devices": [_device(pusher, data)]}
+        # Of a count that is left out gateways tell the device nothing, and its badge would stay as it was.
+        counts = {"unread": badge.unread, **_counts(badge)}
+        return {"prio": "low", "counts": counts, "devices": [_device(pusher, data)]}
 
     async def _about(self, pusher: Pusher, room: Room, event: TimelineEvent) -> dict[str, Any]:
         pdu = event.pdu
@@ -58,6 +60,8 @@ class Notifications:
             about["room_alias"] = alias
         if pdu.type == MEMBER:
             about["user_is_target"] = pdu.state_key == pusher.user_id
+            # Gateways of before the spec's content look for it here.
+            about["membership"] = pdu.content.get("membership")
         if self._include_content and pdu.content:
             about["content"] = pdu.content
         return about
