@@ -44,16 +44,18 @@ class Discovery:
         self._srv = srv
         self._clock = clock
         self._randomness = randomness
+        self._told_by_name: Remembered[str, Sequence[HttpsTarget]] = Remembered(MAX_REMEMBERED)
         self._records: Remembered[str, _Remembered] = Remembered(MAX_REMEMBERED)
         self._flights: Flights[str, _Remembered] = Flights()
 
     async def targets(self, server_name: str) -> Sequence[HttpsTarget]:
         """Where to connect to, the first to be tried first. Raises PeerUnreachable where it says that it is nowhere."""
+        if (told := self._told_by_name.recall(server_name)) is not None:
+            return told
         address = parse_server_name(server_name)
-        if address.is_ip_literal:
-            return [_at_address(address)]  # 1.
-        if address.port is not None:
-            return [_at_port(address, address.port)]  # 2.
+        if (target := _by_name(address)) is not None:
+            self._told_by_name.put(server_name, [target])
+            return [target]
         delegated = await self._well_known.delegated(address.host)  # 3.
         if delegated is None:
             return await self._by_records(address.host)  # 4. to 6.
@@ -95,6 +97,13 @@ class Discovery:
         known = _Remembered(answer, self._clock.monotonic() + answer.lifetime_s)
         self._records.put(name, known)
         return known
+
+
+def _by_name(address: ServerAddress) -> HttpsTarget | None:
+    """Where a server is that says so by its name alone."""
+    if address.is_ip_literal:
+        return _at_address(address)  # 1.
+    return None if address.port is None else _at_port(address, address.port)  # 2.
 
 
 def _at_address(address: ServerAddress) -> HttpsTarget:
