@@ -177,6 +177,14 @@ async def test_typing_receipts_and_presence_go_to_the_servers_in_the_room(tmp_pa
         assert set(peers.taken) == {"peer1"}
 
 
+async def test_who_is_busy_is_unavailable_to_servers_that_know_no_better(tmp_path: Path) -> None:
+    async with federated(tmp_path) as scene:
+        path = f"presence/{scene.alice.user_id}/status"
+        await scene.alice.put(path, {"presence": "busy", "status_msg": "busy"})
+        await scene.peers.until(lambda: "busy" in str(scene.peers.edus("peer1", "m.presence")))
+        assert scene.peers.edus("peer1", "m.presence")[-1]["push"][-1]["presence"] == "unavailable"
+
+
 async def test_presence_stays_here_where_the_config_says_so(tmp_path: Path) -> None:
     async with federated(tmp_path, presence=Presence(tell_other_servers=False)) as scene:
         await scene.alice.put(f"presence/{scene.alice.user_id}/status", {"presence": "online", "status_msg": "here"})

@@ -106,6 +106,9 @@ class LocalChanges:
         content = self._presence.content(user_id)
         if content is not None:
             told = {"last_active_ago": 0, **content, "user_id": user_id}
+            if told["presence"] == "busy":
+                # Between servers there are three states; a presence that they do not know others drop.
+                told["presence"] = "unavailable"
             self._add(_Edu("", user_id, "m.presence", {"push": [told]}, user_id))
 
     def _repeat_presence(self) -> None:
