@@ -47,11 +47,16 @@ async def vouched_for(sources: KeySources, notary: Homeserver, name: str, *key_i
     return published
 
 
-@pytest.mark.parametrize("kind", ["myelin", "synapse"])
+@pytest.fixture(params=["myelin", "synapse"])
+def notary(request: pytest.FixtureRequest) -> Homeserver:
+    """One of each kind."""
+    server: Homeserver = request.getfixturevalue(f"{request.param}_server")
+    return server
+
+
 async def test_a_notary_vouches_for_a_server_also_when_that_is_gone(
-    kind: str, sources: KeySources, authority: Authority, request: pytest.FixtureRequest
+    notary: Homeserver, sources: KeySources, authority: Authority
 ) -> None:
-    notary: Homeserver = request.getfixturevalue(f"{kind}_server")
     async with Resident(authority) as resident:
         here = await vouched_for(sources, notary, resident.server_name, resident.key.key_id)
         assert here.keys[resident.key.key_id].key == resident.key.verify_key
