@@ -1,4 +1,4 @@
-"""Federation: the load generator is a hundred other servers, each with a member in the rooms of the one under measure."""
+"""Federation: the load generator is a hundred other servers, each with a member in a room of the one under measure."""
 
 import asyncio
 import itertools
