@@ -16,6 +16,7 @@ from myelin.services.federation.receiving.peer_reading import PeerReading
 from myelin.services.federation.receiving.peer_sight import PeerSight
 from myelin.services.federation.receiving.ports import EduReceivers, PolicyChecks
 from myelin.services.federation.receiving.receiver import Receiver
+from myelin.services.federation.receiving.slow_events import SlowEvents
 from myelin.services.federation.receiving.transactions import Transactions
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.graph_writer import GraphWriter
@@ -147,7 +148,8 @@ class Receiving:
             self.rooms, self.graph, self.writer, self.checks, judging, self.fetching, self.policies
         )
         self.edus = EduReceivers()
-        self.transactions = Transactions(self.receiver, self.edus, peers, database, house.ground.clock)
+        self.slow = SlowEvents(self.receiver, database)
+        self.transactions = Transactions(self.slow, self.edus, peers, database, house.ground.clock)
         name = house.ground.server_name
         self.history = PeerHistory(
             name, self.rooms, self.visibility, self.writer, peers, self.checks, judging, self.fetching, database

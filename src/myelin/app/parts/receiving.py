@@ -16,6 +16,7 @@ from myelin.services.federation.receiving.peer_reading import PeerReading
 from myelin.services.federation.receiving.peer_sight import PeerSight
 from myelin.services.federation.receiving.ports import EduReceivers, OutsideEvents, PolicyChecks
 from myelin.services.federation.receiving.receiver import Receiver
+from myelin.services.federation.receiving.slow_events import SlowEvents
 from myelin.services.federation.receiving.transactions import Transactions
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.graph_writer import GraphWriter
@@ -40,6 +41,7 @@ def make_receiving(ground: Ground, services: Mapping[type, Any]) -> Part:
     history = PeerHistory(server_name, rooms, visibility, writer, peers, checks, judging, fetching, database)
     services[HistorySources].append(history)
     sight = PeerSight(database, visibility)
+    slow = SlowEvents(receiver, database)
     made = (
         checks,
         judging,
@@ -47,7 +49,8 @@ def make_receiving(ground: Ground, services: Mapping[type, Any]) -> Part:
         receiver,
         outside,
         edus,
-        Transactions(receiver, edus, peers, database, clock),
+        slow,
+        Transactions(slow, edus, peers, database, clock),
         PeerReading(server_name, rooms, graph, sight, database, clock),
     )
-    return Part(services={type(service): service for service in made}, endpoints=ENDPOINTS, close=(history.close,))
+    return Part(services={type(service): service for service in made}, endpoints=ENDPOINTS, loops=(slow.resume,), close=(slow.close, history.close))

@@ -1,6 +1,9 @@
 -- Position of the event by which this server last came into the room: what stands before it does not lead up to it.
 ALTER TABLE rooms ADD COLUMN floor BIGINT NOT NULL DEFAULT -4611686018427387904;
 
+-- Of a room that was joined without its members: from where on they were all known.
+ALTER TABLE rooms ADD COLUMN whole_since BIGINT NOT NULL DEFAULT -4611686018427387904;
+
 -- Where a room moved on without an event that is shown, or with more than its event says.
 CREATE TABLE room_moves (
     position BIGKEY,
@@ -35,3 +38,11 @@ CREATE TABLE received_transactions (
     PRIMARY KEY (origin, txn_id)
 ) CLUSTERED;
 CREATE INDEX received_transactions_by_age ON received_transactions (received_ts);
+
+-- Events whose sender was answered before they were taken in: a JSON list.
+CREATE TABLE slow_events (
+    origin TEXT NOT NULL,
+    txn_id TEXT NOT NULL,
+    json BYTES NOT NULL,
+    PRIMARY KEY (origin, txn_id)
+) CLUSTERED;

@@ -40,7 +40,7 @@ class Judging:
         entries = await self._graph.entries(room, before, _keys(pdu, room.version))
         if set(entries.values()) != set(pdu.auth_events):
             # Else it is what was checked already.
-            await self._check(room, pdu, entries)
+            await self._check(room, pdu, entries, is_whole=before.base >= room.whole_since)
 
     async def check_by_current_state(self, room: Room, pdu: Pdu, before: StatePoint) -> None:
         """6. The event is allowed by the room's state as it is now; else it is soft-failed. Raises AuthRejected."""
@@ -50,11 +50,11 @@ class Judging:
         if now != await self._graph.entries(room, before, now):
             await self._check(room, pdu, now)
 
-    async def _check(self, room: Room, pdu: Pdu, entries: StateMap) -> None:
+    async def _check(self, room: Room, pdu: Pdu, entries: StateMap, *, is_whole: bool = True) -> None:
         found = await self._events.get(entries.values(), room.version)
         state = {key: found[event_id] for key, event_id in entries.items() if event_id in found}
-        if room.partial_servers is not None:
-            # Of a room whose members are still to come those count that the event names.
+        if room.partial_servers is not None or not is_whole:
+            # Where the members were still to come those count that the event names.
             for named in (await self._events.get(pdu.auth_events, room.version)).values():
                 if named.type == MEMBER and named.state_key is not None and not named.rejected:
                     state.setdefault(named.key, named)

@@ -11,8 +11,8 @@ from myelin.matrix.errors import AuthRejected, BadJson, MyelinError
 from myelin.services.federation.peers.errors import PeerFailed, SignatureRejected
 from myelin.services.federation.peers.peers import Peers
 from myelin.services.federation.receiving.ports import EduReceivers
-from myelin.services.federation.receiving.receiver import Receiver
 from myelin.services.federation.receiving.room_locks import Locks
+from myelin.services.federation.receiving.slow_events import SlowEvents
 from myelin.store.received_transactions import ReceivedTransactionStore
 from myelin.telemetry.ambient import Clock
 
@@ -32,8 +32,8 @@ PRUNED_EVERY = 1_000
 class Transactions:
     """Takes in transactions: of each server one at a time, each once."""
 
-    def __init__(self, receiver: Receiver, edus: EduReceivers, peers: Peers, database: Database, clock: Clock) -> None:
-        self._receiver = receiver
+    def __init__(self, events: SlowEvents, edus: EduReceivers, peers: Peers, database: Database, clock: Clock) -> None:
+        self._events = events
         self._edus = edus
         self._peers = peers
         self._store = ReceivedTransactionStore(database)
@@ -55,7 +55,7 @@ class Transactions:
             if known is not None:
                 answer: dict[str, Any] = orjson.loads(known)
                 return answer
-            outcome = await self._receiver.receive_pdus(origin, pdus)
+            outcome = await self._events.receive(origin, txn_id, pdus)
             for edu in edus:
                 await self._receive_edu(origin, edu)
             answer = {"pdus": {event_id: _as_result(refusal) for event_id, refusal in outcome.items()}}
