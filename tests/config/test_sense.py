@@ -34,6 +34,9 @@ TLS_FILES = (f"server.tls_certificate={__file__}", f"server.tls_private_key={__f
             "server.listen_tls: needs server.tls_private_key",
         ),
         (["server.listen=a:1", "server.listen_tls=a:1", *TLS_FILES], "server.listen_tls: a:1 is given twice"),
+        (["registration.email=required"], "registration.email: needs mail.smtp_host"),
+        (["mail.sender=Chat"], "mail.sender: is not a mail address"),
+        (["mail.extra_ca=/nonexistent.pem"], "mail.extra_ca: there is no file /nonexistent.pem"),
         (["federation.extra_ca=/nonexistent.pem"], "federation.extra_ca: there is no file /nonexistent.pem"),
     ],
 )
@@ -75,6 +78,8 @@ def test_a_problem_is_at_the_line_of_its_key(tmp_path: Path):
         (["rate_limits.enabled=false", "server.listen=0.0.0.0:8008"], ["rate_limits.enabled"]),
         (["metrics.enabled=true", "metrics.listen=[::]:1"], ["metrics.listen"]),
         (["server.name=x.org", "server.public_url=http://x.org"], ["server.public_url"]),
+        (["mail.smtp_host=mail.x.org", "mail.security=none"], ["mail.security"]),
+        (["mail.smtp_host=127.0.0.1", "mail.security=none"], []),
         (["federation.enabled=true"], []),
     ],
 )

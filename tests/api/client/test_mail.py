@@ -1,73 +1,20 @@
 """Addresses proven by mail: registration, password reset, adding and removing; sent to a real mail server."""
 
-import asyncio
 import re
-import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 from held_clock import HeldClock
-from inprocess import Client, TestServer, make_config, running_server
-from mail_server import MailServer, link_in, mail_server, text_of
-from myelin.config.config import Config
-from myelin.config.sections.accounts import Registration
-from myelin.config.sections.mail import Mail
+from inprocess import Client, TestServer
+from mail_house import ADDRESS, REGISTER, ask, follow, house, password
+from mail_server import MailServer, link_in, text_of
 from myelin.config.sections.rate_limits import Bucket, RateLimits
-from myelin.services.mail.outbox import FIRST_RETRY_MS, GIVE_UP_MS, LEASE_MS, Outbox
-from myelin.store.mail import MailStore
 
-ADDRESS = "alice@example.org"
-REGISTER = "register/email/requestToken"
 RESET = "account/password/email/requestToken"
 ADD = "account/3pid/email/requestToken"
 EMAIL = "m.login.email.identity"
-
-
-@asynccontextmanager
-async def house(
-    folder: Path, url: str = "", clock: HeldClock | None = None, email: Any = "optional", **options: Any
-) -> AsyncIterator[tuple[TestServer, MailServer]]:
-    sections = {name: options.pop(name) for name in ("rate_limits",) if name in options}
-    async with mail_server() as mail:
-        config = make_config(
-            folder,
-            url,
-            registration=Registration(mode="open", email=email),
-            mail=Mail(smtp_host="127.0.0.1", smtp_port=mail.port, security="none", **options),
-            **sections,
-        )
-        async with running_server(config, clock) as server:
-            yield server, mail
-
-
-async def ask(client: Client, path: str, address: str = ADDRESS, attempt: int = 1, **more: Any) -> dict[str, str]:
-    """Ask for a link; what stands for the proof."""
-    body = {"client_secret": "s3cret", "email": address, "send_attempt": attempt, **more}
-    return {"sid": (await client.post(path, body))["sid"], "client_secret": "s3cret"}
-
-
-async def follow(server: TestServer, link: str, status: int = 200) -> str:
-    """Open a link, and press the button of its page; the page that comes then."""
-    link = re.sub(r"^https?://[^/]+", server.base, link)
-    async with server.session.get(link) as shown:
-        assert shown.status == status, await shown.text()
-        page = await shown.text()
-    if status != 200:
-        return page
-    token = re.search(r'name="token" value="([^"]+)"', page)
-    assert token is not None
-    async with server.session.post(link.partition("?")[0], data={"token": token[1]}) as pressed:
-        assert pressed.status == status
-        return await pressed.text()
-
-
-def password(name: str, text: str = "correct horse") -> dict[str, Any]:
-    return {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": name}, "password": text}
 
 
 async def registered(server: TestServer, mail: MailServer, name: str = "alice", address: str = ADDRESS) -> Client:
@@ -217,6 +164,21 @@ async def test_nobody_learns_which_addresses_have_accounts(tmp_path: Path) -> No
         ])  # fmt: skip
 
 
+async def test_a_guest_who_becomes_a_user_has_the_address_that_was_proven(tmp_path: Path) -> None:
+    async with house(tmp_path, email="required", guests=True) as (server, mail):
+        guest = (await server.anonymous("POST", "register", {}, kind="guest")).ok()
+        creds = await ask(server.anonymous, REGISTER)
+        await follow(server, link_in(await mail.next()))
+        body = {
+            "guest_access_token": guest["access_token"],
+            "username": guest["user_id"][1:].partition(":")[0],
+            "password": "correct horse",
+            "auth": {"type": EMAIL, "threepid_creds": creds},
+        }
+        made = (await server.anonymous("POST", "register", body)).ok()
+        assert await addresses(Client(server.session, server.base, made["access_token"])) == [ADDRESS]
+
+
 async def test_addresses_are_added_and_removed(tmp_path: Path, database_url: str) -> None:
     async with house(tmp_path, database_url) as (server, mail):
         alice, bob = await server.register("alice"), await server.register("bob")
@@ -288,95 +250,3 @@ async def test_what_is_no_address(tmp_path: Path, address: str) -> None:
     async with house(tmp_path) as (server, _):
         body = {"client_secret": "s", "email": address, "send_attempt": 1}
         (await server.anonymous("POST", REGISTER, body)).error(400, "M_INVALID_PARAM")
-
-
-async def waiting(server: TestServer) -> int:
-    return await MailStore(server.app.ground.database).waiting()
-
-
-async def test_mail_that_is_not_taken_is_sent_again_later(tmp_path: Path, database_url: str) -> None:
-    clock = HeldClock()
-    async with house(tmp_path, database_url, clock) as (server, mail):
-        outbox: Outbox = server.app.services[Outbox]
-        mail.replies = ["451 later", "451 later"]
-        await ask(server.anonymous, REGISTER)
-        for left, wait in ((1, FIRST_RETRY_MS), (0, 2 * FIRST_RETRY_MS)):
-            await until_replies(server, mail, left)
-            assert not await outbox.send_next()
-            clock.pass_ms(wait)
-            outbox.wake()
-        await mail.next()
-
-
-async def until_replies(server: TestServer, mail: MailServer, left: int) -> None:
-    """Wait until the server has given all but so many replies, and the mail was put off."""
-    await mail.until(lambda server: len(server.replies) == left)
-    outbox: Outbox = server.app.services[Outbox]
-    async with asyncio.timeout(10):
-        while outbox.is_sending:  # noqa: ASYNC110  (a state has no event)
-            await asyncio.sleep(0.01)
-
-
-async def test_mail_that_is_refused_is_not_sent_again(tmp_path: Path) -> None:
-    async with house(tmp_path) as (server, mail):
-        mail.replies = ["550 never"]
-        await ask(server.anonymous, REGISTER, "gone@example.org")
-        await until_replies(server, mail, 0)
-        assert await waiting(server) == 0
-        assert mail.mails == []
-
-
-async def test_mail_waits_for_a_mail_server_that_is_away(tmp_path: Path) -> None:
-    clock = HeldClock()
-
-    def config(port: int) -> Config:
-        mail = Mail(smtp_host="127.0.0.1", smtp_port=port, security="none")
-        return make_config(tmp_path, registration=Registration(mode="open", email="optional"), mail=mail)
-
-    async with running_server(config(1), clock) as server:
-        await ask(server.anonymous, REGISTER)
-        await ask(server.anonymous, REGISTER, "bob@example.org")
-        assert await waiting(server) == 2
-    clock.pass_ms(LEASE_MS)  # longer than any first wait, and than the lease of a process that ended while it tried
-    async with mail_server() as mail, running_server(config(mail.port), clock):
-        await mail.next(2)
-        assert sorted(recipient for recipients in mail.recipients for recipient in recipients) == [
-            ADDRESS, "bob@example.org",
-        ]  # fmt: skip
-
-
-async def test_mail_that_nobody_takes_is_given_up(tmp_path: Path) -> None:
-    clock = HeldClock()
-    async with house(tmp_path, "", clock) as (server, mail):
-        mail.replies = ["451 later", "451 later"]
-        await ask(server.anonymous, REGISTER)
-        await until_replies(server, mail, 1)
-        clock.pass_ms(GIVE_UP_MS + 1)
-        server.app.services[Outbox].wake()
-        await until_replies(server, mail, 0)
-        assert await waiting(server) == 0
-
-
-@pytest.mark.parametrize(("secret", "taken"), [("s3cret", 1), ("wrong", 0)])
-async def test_starttls_and_a_login(tmp_path: Path, secret: str, taken: int) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    async with mail_server(context, login=True) as mail:
-        given = Mail(
-            smtp_host="localhost",
-            smtp_port=mail.port,
-            username="myelin",
-            password=secret,
-            extra_ca=str(tmp_path / "ca.pem"),
-        )
-        config = make_config(tmp_path, registration=Registration(mode="open", email="optional"), mail=given)
-        async with running_server(config) as server:
-            await ask(server.anonymous, REGISTER)
-            await mail.until(lambda server: bool(server.logins))
-            if taken:
-                await mail.next()
-                assert mail.was_secured
-            assert mail.logins[0] == (b"myelin", secret.encode())
-            assert len(mail.mails) == taken

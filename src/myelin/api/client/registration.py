@@ -75,6 +75,7 @@ async def register(
     registration: RegistrationService,
     uia: InteractiveAuth,
     upgrades: GuestUpgrade,
+    contacts: Contacts,
     appservices: AppserviceAccounts,
     query: RegisterQuery,
     body: dict[str, Any],
@@ -91,7 +92,7 @@ async def register(
     flows = registration.flows()
     asked = read(RegisterBody, body)
     if asked.guest_access_token is not None:
-        return await _upgrade_guest(request, registration, upgrades, uia, body)
+        return await _upgrade_guest(request, registration, upgrades, contacts, uia, body)
     await registration.check_name(asked.username)
     passed = await uia.check(Operation("POST", "/register", address), body, flows)
     wanted = read(RegisterBody, passed.body)
@@ -128,6 +129,7 @@ async def _upgrade_guest(
     request: Request,
     registration: RegistrationService,
     upgrades: GuestUpgrade,
+    contacts: Contacts,
     uia: InteractiveAuth,
     body: dict[str, Any],
 ) -> Registered:
@@ -140,6 +142,8 @@ async def _upgrade_guest(
     passed = await uia.check(Operation("POST", "/register", request.client_address), body, registration.flows())
     if TOKEN_STAGE in passed.results:
         await registration.use_token(passed.results[TOKEN_STAGE])
+    if EMAIL_STAGE in passed.results:
+        await contacts.give(user_id, passed.results[EMAIL_STAGE], "register")
     made = await upgrades.upgrade(user_id, wanted.password, wanted.device())
     return _registered(made) if made is not None else Registered(user_id, _server(user_id))
 

@@ -66,8 +66,12 @@ class Contacts:
             raise MatrixError("No address was validated in this session", errcode="M_THREEPID_AUTH_FAILED")
         if len(await self._store.of_user(user_id)) >= MAX_ADDRESSES:
             raise InvalidParam(f"An account can have {MAX_ADDRESSES} addresses")
+        await self.give(user_id, sid, "add")
+
+    async def give(self, user_id: str, sid: str, purpose: Purpose) -> None:
+        """As `claim`, in a transaction of its own."""
         async with self._database.transaction() as transaction:
-            await self.claim(transaction, user_id, sid, "add")
+            await self.claim(transaction, user_id, sid, purpose)
 
     async def claim(self, transaction: Transaction, user_id: str, sid: str, purpose: Purpose) -> None:
         """Give a user the address of a proof, which is used up. Raises M_THREEPID_AUTH_FAILED or M_THREEPID_IN_USE."""
