@@ -3,6 +3,7 @@
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 
 from federation.handing_in import segment
@@ -127,6 +128,17 @@ class TestAPeersErrorRelayedAsOurs:
         assert error.status == expected
         assert error.errcode != "M_UNKNOWN_TOKEN"
         assert "sign in" not in str(error)
+
+
+@pytest.mark.parametrize(("named", "told"), [("org.future", "org.future"), ("Not A Version!", None), (7, None)])
+async def test_a_client_hears_which_version_the_room_has(
+    alice: Member, resident: Resident, named: Any, told: str | None
+) -> None:
+    room = resident.room("11")
+    refusal = {"errcode": "M_INCOMPATIBLE_ROOM_VERSION", "error": "?", "room_version": named}
+    resident.answer("federation/v1/make_join", refusal, 400)
+    status, data, _ = await alice.raw("POST", f"join/{segment(room.room_id)}?via={segment(resident.server_name)}", {})
+    assert (status, orjson.loads(data).get("room_version")) == (400, told)
 
 
 class TestMembershipEndpointsUsedToObtainASignature:

@@ -32,5 +32,5 @@ async def send_join_v1(
     origin: str, accepting: Accepting, answers: JoinAnswers, room_id: str, event_id: str, body: dict[str, Any]
 ) -> list[Any]:
     """Hand in a signed join, as it was done before version 2 of the endpoint."""
-    room, join = await accepting.accept(origin, room_id, event_id, body, "join")
+    room, join = await accepting.accept_as_of_old(origin, room_id, event_id, body, "join")
     return [200, await answers.answer(room, join, omit_members=False)]

@@ -20,5 +20,5 @@ async def send_leave_v1(
     origin: str, accepting: Accepting, room_id: str, event_id: str, body: dict[str, Any]
 ) -> list[Any]:
     """Hand in a signed leave, as it was done before version 2 of the endpoint."""
-    await accepting.accept(origin, room_id, event_id, body, "leave")
+    await accepting.accept_as_of_old(origin, room_id, event_id, body, "leave")
     return [200, {}]

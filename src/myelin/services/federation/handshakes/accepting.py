@@ -7,7 +7,7 @@ from myelin.db.connection import Database
 from myelin.http.rate_limits import RateLimiter
 from myelin.matrix.auth_rules.domains import domain_of
 from myelin.matrix.auth_rules.selection import AUTHORISING_USER
-from myelin.matrix.errors import Forbidden
+from myelin.matrix.errors import Forbidden, InvalidParam
 from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.room_versions import RoomVersion
 from myelin.services.federation.handshakes.checks import read_membership
@@ -66,6 +66,15 @@ class Accepting:
         elif membership == "join" and self._is_authorised_here(pdu, room.version):
             pdu = self._own_events.countersigned(pdu, room.version)
         return room, pdu
+
+    async def accept_as_of_old(
+        self, origin: str, room_id: str, event_id: str, raw: Mapping[str, Any], membership: str
+    ) -> tuple[Room, Pdu]:
+        """The same for the endpoints before version 2, where it was forbidden to hand in what is not as it must be."""
+        try:
+            return await self.accept(origin, room_id, event_id, raw, membership)
+        except InvalidParam as error:
+            raise Forbidden(error.message) from error
 
     def _signers(self, pdu: Pdu, version: RoomVersion) -> list[str]:
         """Who must have signed it: the sender's server and, in a restricted room, that of who lets them in."""

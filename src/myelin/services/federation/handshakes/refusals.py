@@ -43,7 +43,9 @@ def as_client_error(failures: Sequence[PeerFailed]) -> MatrixError:
     refused = [failure for failure in failures if isinstance(failure, PeerRefused)]
     codes = {failure.errcode for failure in refused}
     if INCOMPATIBLE in codes:
-        return IncompatibleRoomVersion("The room has a version that this server does not support")
+        named = next((failure.room_version for failure in refused if failure.room_version is not None), None)
+        fields = {} if named is None else {"room_version": named}
+        return IncompatibleRoomVersion("The room has a version that this server does not support", **fields)
     if any(failure.status == 403 for failure in refused):
         return Forbidden("The servers in the room do not let you do this")
     if codes.intersection(PASSED_ON):

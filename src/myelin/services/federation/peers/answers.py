@@ -1,5 +1,6 @@
 """Answers of other servers, read as JSON or as the error that they are."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ MAX_MESSAGE_LENGTH: Final = 500
 MAX_ERRCODE_LENGTH: Final = 100
 NOT_THERE: Final = frozenset({429, 502, 503, 504, *range(520, 528)})
 """Statuses of a server that is too busy, or of a proxy in front of one that is not there."""
+_is_room_version: Final = re.compile(r"[a-z0-9.-]{1,32}").fullmatch
 
 
 async def json_of(source: HttpsAnswer | HttpsPart, max_bytes: int) -> Any:
@@ -39,12 +41,16 @@ async def refusal_of(answer: HttpsAnswer) -> PeerRefused:
         value = None
     fields: Mapping[str, Any] = value if isinstance(value, dict) else {}
     errcode, message = fields.get("errcode"), fields.get("error")
-    return PeerRefused(
+    refusal = PeerRefused(
         answer.status,
         errcode if isinstance(errcode, str) and 0 < len(errcode) <= MAX_ERRCODE_LENGTH else "M_UNKNOWN",
         message[:MAX_MESSAGE_LENGTH] if isinstance(message, str) else "",
         _wait_ms(answer.headers),
     )
+    room_version = fields.get("room_version")
+    if isinstance(room_version, str) and _is_room_version(room_version):
+        refusal.room_version = room_version
+    return refusal
 
 
 def unreachable(error: RequestFailed) -> PeerUnreachable:

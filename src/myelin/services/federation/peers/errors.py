@@ -44,6 +44,8 @@ class PeerRefused(PeerFailed):
         self.errcode = errcode
         self.message = message
         self.retry_after_ms = retry_after_ms
+        self.room_version: str | None = None
+        """The version that it says a room has which it does not know, or we do not."""
 
 
 class PeerNonsense(PeerFailed):
