@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 from myelin.cli.appservice import appservice_commands
 from myelin.cli.complaints import EXIT_CODE, complain
 from myelin.cli.config import config_commands
+from myelin.cli.room import room_commands
 from myelin.cli.user import user_commands
 
 commands = typer.Typer(
@@ -21,6 +22,7 @@ commands = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 commands.add_typer(user_commands, name="user")
+commands.add_typer(room_commands, name="room")
 commands.add_typer(appservice_commands, name="appservice")
 commands.add_typer(config_commands, name="config")
 

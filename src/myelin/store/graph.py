@@ -100,6 +100,11 @@ def put_floor(room_id: str, position: int) -> Statement:
     """What stands before a position does not lead up to it."""
 
 
+@statement("UPDATE rooms SET whole_since = :position WHERE room_id = :room_id")
+def put_whole_since(room_id: str, position: int) -> Statement:
+    """All members are known from a position on."""
+
+
 @statement(
     "INSERT INTO missing_events (room_id, event_id, referrer) VALUES (:room_id, :event_id, :referrer) "
     "ON CONFLICT DO NOTHING"

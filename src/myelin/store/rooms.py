@@ -17,16 +17,21 @@ class StoredRoom(NamedTuple):
     depth: int
     floor: int
     """Position of the event by which this server last came into the room; before all others where it made it."""
+    whole_since: int
+    """From where on all members were known, of a room that was joined without them; else before all others."""
+
+
+_COLUMNS = "room_id, room_version, version, extremities, depth, floor, whole_since"
 
 
 class RoomStore(Store):
     """Reads rooms."""
 
-    @query("SELECT room_id, room_version, version, extremities, depth, floor FROM rooms WHERE room_id = :room_id")
+    @query(f"SELECT {_COLUMNS} FROM rooms WHERE room_id = :room_id")
     async def room(self, room_id: str) -> StoredRoom | None:
         """A room, if it is known here."""
 
-    @query("SELECT room_id, room_version, version, extremities, depth, floor FROM rooms WHERE room_id IN :room_ids")
+    @query(f"SELECT {_COLUMNS} FROM rooms WHERE room_id IN :room_ids")
     async def rooms(self, room_ids: list[str]) -> list[StoredRoom]:
         """Those of the rooms that are known here."""
 

@@ -46,6 +46,7 @@ class RoomLoading:
         rooms = {row.room_id: Room(row.room_id, ROOM_VERSIONS[row.room_version], row.version) for row in rows}
         for row in rows:
             rooms[row.room_id].floor = row.floor
+            rooms[row.room_id].whole_since = row.whole_since
         for partial in await self._partial.among(room_ids):
             rooms[partial.room_id].partial_servers = orjson.loads(partial.servers)
         timelines: dict[str, list[StoredEvent]] = defaultdict(list)

@@ -37,7 +37,7 @@ class Room:
 
     __slots__ = (
         "_servers", "cached", "changed_aside", "dropped", "floor", "invited", "joined", "partial_servers", "pdus",
-        "position", "room_id", "state", "state_changes", "state_json", "timeline", "tip", "version",
+        "position", "room_id", "state", "state_changes", "state_json", "timeline", "tip", "version", "whole_since",
     )  # fmt: skip
 
     def __init__(self, room_id: str, version: RoomVersion, position: int) -> None:
@@ -58,6 +58,8 @@ class Room:
         self.floor = BEGINNING
         """The position of the event by which this server last came into the room: what stands before it does not lead
         up to it."""
+        self.whole_since = BEGINNING
+        """From where on all members were known, of a room that was joined without them."""
         self.cached: dict[object, object] = {}
         """What others derived from this view; emptied whenever the view changes."""
         self.state_json: dict[object, object] = {}

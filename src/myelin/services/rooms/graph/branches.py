@@ -28,7 +28,7 @@ from myelin.services.rooms.rows import EventIndex
 from myelin.services.rooms.tip import Tip
 from myelin.services.rooms.writer import MAX_ATTEMPTS, PATIENCE
 from myelin.store.events import HIDDEN, IN_TIMELINE
-from myelin.store.graph import found_missing, put_floor, put_missing
+from myelin.store.graph import found_missing, put_floor, put_missing, put_whole_since
 
 MAX_ASIDE = 100
 """State events that are told with the event that made them current; where there are more, rooms are read again."""
@@ -171,12 +171,15 @@ class Branches:
                 for index in self._indexes:
                     yield from index.became_state(other)
 
-    def state_write(self, room: Room, tip: Tip, change: Change, more: Sequence[Statement] = ()) -> Write:
-        """A change of the state by no event at all."""
+    def state_write(
+        self, room: Room, tip: Tip, change: Change, more: Sequence[Statement] = (), *, is_whole: bool = False
+    ) -> Write:
+        """A change of the state by no event at all; `is_whole` says that nothing lacks in it any more."""
         return Write(
             lambda position: [
                 *self._changes(room.room_id, position, change, None),
                 move_statement(room.room_id, position, ended=change.ended),
+                *([put_whole_since(room.room_id, position)] if is_whole else ()),
                 *more,
             ],
             chain=tip,

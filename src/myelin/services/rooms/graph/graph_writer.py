@@ -155,6 +155,16 @@ class GraphWriter:
         while not await self._replace_some(room_id, state, beside):
             pass
 
+    async def set_ends(self, room_id: str, ends: Sequence[str], depth: int) -> None:
+        """These are the room's ends, after a repair; what its state is then is another matter."""
+
+        async def make(open_room: Open) -> Write:
+            room, tip = await open_room()
+            tip.extremities, tip.depth = tuple(ends), depth
+            return self._branches.state_write(room, tip, await self._branches.change_of(room, {}))
+
+        await write_alone(self._rooms, self._committer, room_id, make)
+
     async def _replace_some(self, room_id: str, state: NewState, beside: Sequence[Statement]) -> bool:
         """Replace as much as one write takes; whether that was all."""
         done = False
@@ -168,7 +178,7 @@ class GraphWriter:
             if not some and not beside:
                 return None
             change = await self._branches.change_of(room, some)
-            return self._branches.state_write(room, tip, change, beside if done else ())
+            return self._branches.state_write(room, tip, change, beside if done else (), is_whole=done)
 
         await write_alone(self._rooms, self._committer, room_id, make)
         return done
