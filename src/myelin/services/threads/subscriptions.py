@@ -79,7 +79,7 @@ class ThreadSubscriptions:
         if before is not None and before.is_subscribed and (cause is not None or not before.is_automatic):
             return
         await self._put(requester.user_id, room_id, thread_id, is_subscribed=True, is_automatic=cause is not None)
-        await self._switch_rules_on(requester.user_id)
+        await self._push_rules.switch_on(requester.user_id, THREAD_RULES)
 
     async def unsubscribe(self, requester: Requester, room_id: str, thread_id: str) -> None:
         """Unsubscribe from a thread, if subscribed. Raises NotFound where there is no such thread."""
@@ -130,13 +130,6 @@ class ThreadSubscriptions:
                 news=[ThreadSubscriptionChanged(user_id, room_id, thread_id, is_subscribed)],
             )
         )
-
-    async def _switch_rules_on(self, user_id: str) -> None:
-        """Rules that the user has switched on or off stay as they are."""
-        touched = (await self._push_rules.of(user_id)).default_enabled
-        for kind, rule_id in THREAD_RULES:
-            if rule_id not in touched:
-                await self._push_rules.set_enabled(user_id, kind, rule_id, True)
 
 
 def _shown(row: ThreadSubscription) -> tuple[str, dict[str, Any]]:

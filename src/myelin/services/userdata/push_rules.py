@@ -52,6 +52,17 @@ class PushRules:
         """Switch a rule on or off."""
         await self._change(user_id, lambda rules: rules.set_enabled(kind, rule_id, enabled))
 
+    async def switch_on(self, user_id: str, rules: Iterable[tuple[str, str]]) -> None:
+        """Switch predefined rules on, by kind and rule ID, but for those that the user has switched on or off."""
+
+        def change(before: Ruleset) -> Ruleset:
+            for kind, rule_id in rules:
+                if rule_id not in before.default_enabled:
+                    before = before.set_enabled(kind, rule_id, True)
+            return before
+
+        await self._change(user_id, change)
+
     async def set_actions(self, user_id: str, kind: str, rule_id: str, actions: Any) -> None:
         """Change what a rule does."""
         await self._change(user_id, lambda rules: rules.set_actions(kind, rule_id, actions))
