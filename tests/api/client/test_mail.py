@@ -250,3 +250,22 @@ async def test_what_is_no_address(tmp_path: Path, address: str) -> None:
     async with house(tmp_path) as (server, _):
         body = {"client_secret": "s", "email": address, "send_attempt": 1}
         (await server.anonymous("POST", REGISTER, body)).error(400, "M_INVALID_PARAM")
+
+
+async def test_nul_finds_nothing(tmp_path: Path, database_url: str) -> None:
+    async with house(tmp_path, database_url) as (server, _):
+        alice = await server.register("alice")
+        creds = {"sid": "a\0b", "client_secret": "s"}
+        for proof in (creds, {"sid": "a", "client_secret": "s\0"}):
+            auth = {"type": EMAIL, "threepid_creds": proof}
+            body = {"new_password": "an other horse", "auth": auth}
+            (await server.anonymous("POST", "account/password", body)).error(401, "M_THREEPID_AUTH_FAILED")
+            added = await alice("POST", "account/3pid/add", {**proof, "auth": password("alice")})
+            added.error(400, "M_THREEPID_AUTH_FAILED")
+        for medium in ("email", "msisdn"):
+            await alice.post("account/3pid/delete", {"medium": medium, "address": "a\0b"})
+        wrong = {"client_secret": "s", "email": ADDRESS, "send_attempt": 1, "next_link": "https://a/\0"}
+        (await server.anonymous("POST", REGISTER, wrong)).error(400, "M_INVALID_PARAM")
+        for path in ("/_myelin/mail/confirm", "/_myelin/mail/unsubscribe"):
+            for token in ("%00", "x.y", "%C3%A9", ""):
+                assert (await server.anonymous("GET", f"{path}?token={token}")).status in (400, 404)

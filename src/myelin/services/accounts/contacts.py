@@ -93,7 +93,9 @@ class Contacts:
 
     async def remove(self, user_id: str, medium: str, address: str) -> None:
         """Take an address away, and have no more digests sent to it."""
-        known = canonical_address(address) if medium == EMAIL else address
+        if medium != EMAIL or "\0" in address:
+            return  # there are no others
+        known = address.strip().casefold()
         await self._store.delete(user_id, medium, known)
         await PusherStore(self._database).delete_mail_pushers(user_id, known)
 

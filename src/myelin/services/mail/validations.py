@@ -53,9 +53,7 @@ class Validations:
         Raises InvalidParam or LimitExceeded.
         """
         address = canonical_address(given)
-        if next_link is not None and (
-            len(next_link) > MAX_LINK_LENGTH or not next_link.startswith(("https://", "http://"))
-        ):
+        if next_link is not None and not _is_web_address(next_link):
             raise InvalidParam("next_link must be an https:// address")
         begun = await self._store.begun(purpose, address, client_secret, self._clock.now_ms())
         if begun is not None and send_attempt <= begun.send_attempt:
@@ -79,6 +77,8 @@ class Validations:
 
     async def is_confirmed(self, sid: str, client_secret: str) -> bool:
         """Whether the link of a client's session was followed."""
+        if "\0" in sid or CLIENT_SECRET.fullmatch(client_secret) is None:
+            return False
         found = await self._store.of_client(sid, client_secret, self._clock.now_ms())
         return found is not None and found.validated_ts is not None
 
@@ -118,3 +118,7 @@ class Validations:
                 await transaction.execute(statement.sql, statement.args)
         self._outbox.wake()
         return sid
+
+
+def _is_web_address(link: str) -> bool:
+    return len(link) <= MAX_LINK_LENGTH and link.isprintable() and link.startswith(("https://", "http://"))
