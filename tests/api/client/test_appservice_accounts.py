@@ -7,7 +7,7 @@ import pytest
 
 from appservice import AS_TOKEN, Bridge, bridged, config_with, registration
 from inprocess import Client, running_server
-from myelin.config.sections.rate_limits import RateLimits
+from myelin.config.sections.rate_limits import Bucket, RateLimits
 
 LOGIN = "m.login.application_service"
 
@@ -179,16 +179,18 @@ async def test_an_account_that_ended_is_nobodys(bridge: Bridge) -> None:
 @pytest.mark.parametrize("rate_limited", [True, False, None])
 async def test_rate_limits_hold_only_where_the_registration_says_so(tmp_path: Path, rate_limited: bool | None) -> None:
     fields = {} if rate_limited is None else {"rate_limited": rate_limited}
-    async with bridged(tmp_path, fields, rate_limits=RateLimits()) as bridge:
+    few = Bucket(per_second=0.001, burst=5)
+    limits = RateLimits(message=few, login_address=few)
+    async with bridged(tmp_path, fields, rate_limits=limits) as bridge:
         ghost = await bridge.ghost("irc_carol")
         room_id = (await ghost.ok("POST", "createRoom", {}))["room_id"]
         path = f"rooms/{room_id}/send/m.room.message/"
-        statuses = {(await ghost("PUT", f"{path}{n}", {"body": "x"})).status for n in range(60)}
+        statuses = {(await ghost("PUT", f"{path}{n}", {"body": "x"})).status for n in range(10)}
         assert statuses == ({200, 429} if rate_limited else {200})
-        many = [await bridge.bot("POST", "login", {"type": LOGIN, "user": "irc_carol"}) for _ in range(15)]
+        many = [await bridge.bot("POST", "login", {"type": LOGIN, "user": "irc_carol"}) for _ in range(10)]
         assert (429 in {answer.status for answer in many}) is (rate_limited is True)
         bot_room = await bridge.bot.create_room()
-        for n in range(60):
+        for n in range(10):
             await bridge.bot.put(f"rooms/{bot_room}/send/m.room.message/{n}", {"body": "x"})
 
 
