@@ -12,6 +12,7 @@ from federation.resident import Resident
 from federation.servers import MyelinServer
 from myelin.matrix.events.hashes import event_id_of
 from myelin.matrix.room_versions import ROOM_VERSIONS
+from myelin.services.federation.handshakes.join_answers import FEW_MEMBERS
 
 pytestmark = [pytest.mark.peers]
 
@@ -29,6 +30,13 @@ async def membership(alice: Member, room_id: str, user_id: str) -> str | None:
     """What the room says of a user."""
     status, data, _ = await alice.raw("GET", f"rooms/{segment(room_id)}/state/{MEMBER}/{segment(user_id)}")
     return None if status == 404 else str(orjson.loads(data)["membership"])
+
+
+async def crowd(resident: Resident, server: MyelinServer, room_id: str, count: int = FEW_MEMBERS) -> None:
+    """Have users of the resident server come in."""
+    for number in range(count):
+        answer = await enter(resident, server, "join", room_id, resident.user(f"guest{number}"))
+        assert answer.status == 200, answer.data
 
 
 async def state_ids(alice: Member, room_id: str) -> set[str]:
@@ -71,7 +79,7 @@ async def test_members_are_left_out_for_who_can_do_without(
     alice: Member, resident: Resident, myelin_server: MyelinServer
 ) -> None:
     room = await alice.create_room("11", name="Named")
-    await enter(resident, myelin_server, "join", room, resident.user("first"))
+    await crowd(resident, myelin_server, room)
     template = (await make(resident, myelin_server, "join", room, resident.user("bob"))).json
     raw = signed(resident, template["event"], ROOM_VERSIONS["11"])
     place = f"{segment(room)}/{segment(event_id_of(raw, ROOM_VERSIONS['11']))}"
@@ -88,11 +96,26 @@ async def test_the_heroes_of_a_room_without_a_name_are_not_left_out(
     alice: Member, resident: Resident, myelin_server: MyelinServer
 ) -> None:
     room = await alice.create_room("11")
+    await crowd(resident, myelin_server, room)
     template = (await make(resident, myelin_server, "join", room, resident.user("bob"))).json
     raw = signed(resident, template["event"], ROOM_VERSIONS["11"])
     place = f"{segment(room)}/{segment(event_id_of(raw, ROOM_VERSIONS['11']))}"
     answer = await resident.request(myelin_server, "PUT", f"v2/send_join/{place}", raw, omit_members="true")
+    assert answer.json["members_omitted"] is True
     assert alice.user_id in {event.get("state_key") for event in answer.json["state"]}
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_few_members_are_not_left_out(
+    alice: Member, resident: Resident, myelin_server: MyelinServer, more: int
+) -> None:
+    room = await alice.create_room("11", name="Named")
+    await crowd(resident, myelin_server, room, FEW_MEMBERS - 1 + more)
+    template = (await make(resident, myelin_server, "join", room, resident.user("bob"))).json
+    raw = signed(resident, template["event"], ROOM_VERSIONS["11"])
+    place = f"{segment(room)}/{segment(event_id_of(raw, ROOM_VERSIONS['11']))}"
+    answer = await resident.request(myelin_server, "PUT", f"v2/send_join/{place}", raw, omit_members="true")
+    assert answer.json["members_omitted"] is bool(more)
 
 
 async def test_who_does_not_know_the_version_gets_no_template(
@@ -198,7 +221,7 @@ class TestMembershipEndpointsUsedToObtainASignature:
         raw = signed(resident, template["event"], ROOM_VERSIONS["11"])
         raw["signatures"] = {resident.server_name: {resident.key.key_id: "A" * 86}}
         answer = await hand_in(resident, myelin_server, "join", raw, ROOM_VERSIONS["11"])
-        assert (answer.status, answer.errcode) == (400, "M_INVALID_PARAM")
+        assert (answer.status, answer.errcode) == (403, "M_FORBIDDEN")
         assert await membership(alice, room, resident.user("bob")) is None
 
     @pytest.mark.parametrize("kind", ["leave", "knock"])

@@ -20,6 +20,8 @@ MAX_CHAIN = 500_000
 """Events of the state and of its auth chain."""
 AT_ONCE = 1_000
 """Events that are read together."""
+FEW_MEMBERS = 20
+"""Memberships that are given also to who can do without."""
 HEROES = 5
 """Members by whom a room without a name is called."""
 NAMES = (("m.room.name", "name"), ("m.room.canonical_alias", "alias"))
@@ -60,7 +62,12 @@ class JoinAnswers:
             raise MatrixError("The room is too large to be given to anybody", status=503) from error
 
     async def _without_members(self, room: Room, state: StateMap) -> StateMap:
-        """The state without members, but for those who make up the name of a room that has none."""
+        """The state without members, but for those who make up the name of a room that has none.
+
+        Where there are few it is not worth the trouble that it makes them.
+        """
+        if sum(kind == MEMBER for kind, _ in state) <= FEW_MEMBERS:
+            return state
         kept: set[str] = set()
         if not any(content_of(room, kind).get(name) for kind, name in NAMES):
             kept.update(await self._members.first_present(room.room_id, HEROES + 1))
