@@ -17,7 +17,7 @@ PORTS = "18800:18999"
 PERL_MODULES = ("Net::Async::HTTP::Server", "Net::Async::HTTP", "IO::Async::SSL", "CryptX", "JSON::XS", "DBD::Pg")
 FIRST = "tests/10apidoc/"
 """Where abilities are proved that later tests require."""
-APART = ("tests/61push/08_", "tests/61push/09_")
+APART = tuple(f"tests/61push/0{number}_" for number in range(2, 10))
 """What runs for itself: a test before it that waits in vain for a push takes the ones that it waits for."""
 LATER = ("tests/50federation/",)
 """What is not run unless it is asked for: nothing of it is there yet."""
