@@ -53,4 +53,9 @@ def make_receiving(ground: Ground, services: Mapping[type, Any]) -> Part:
         Transactions(slow, edus, peers, database, clock),
         PeerReading(server_name, rooms, graph, sight, database, clock),
     )
-    return Part(services={type(service): service for service in made}, endpoints=ENDPOINTS, loops=(slow.resume,), close=(slow.close, history.close))
+    return Part(
+        services={type(service): service for service in made},
+        endpoints=ENDPOINTS,
+        loops=(slow.resume,),
+        close=(slow.close, history.close),
+    )
