@@ -29,8 +29,6 @@ async def invite_user(requester: Requester, inviting: Inviting, room_id: str, bo
     if body.user_id is None:
         check_no_third_party_invite(body.medium or body.address)
         raise MissingParam("Say in `user_id` whom to invite")
-    invite = Invite(
-        sender=requester.user_id, user_id=body.user_id, reason=body.reason, is_limited=requester.is_limited
-    )
+    invite = Invite(sender=requester.user_id, user_id=body.user_id, reason=body.reason, is_limited=requester.is_limited)
     await inviting.invite(invite, room_id)
     return Empty()
