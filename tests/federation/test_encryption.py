@@ -38,6 +38,6 @@ CONVERSATION = (
 
 async def test_clients_of_two_servers_decrypt_and_verify_each_other(sides: Sides) -> None:
     host, guest = sides.host.server, sides.guest.server
-    async with JsSdkClients(host.url, f"{os.getpid()}-{next(_suffixes)}", guest.url) as clients:
+    async with JsSdkClients(host.url, f"js-{os.getpid()}-{next(_suffixes)}", guest.url) as clients:
         for name in CONVERSATION:
             await clients.step(name)
