@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from myelin.matrix.errors import InvalidParam, MatrixError, NotFound
+from myelin.matrix.errors import InvalidParam, MatrixError
 from myelin.matrix.identifiers import is_room_alias
 from myelin.services.directory.aliases import Aliases
 from myelin.services.rooms.cache import Rooms
@@ -34,7 +34,8 @@ class CanonicalAliasCheck:
     async def _target(self, room_alias: str) -> str | None:
         try:
             return (await self._aliases.resolve(room_alias)).room_id
-        except NotFound:
+        except MatrixError:
+            # There is none, or its server cannot be asked: it is not known to point here.
             return None
 
 
