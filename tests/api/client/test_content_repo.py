@@ -195,13 +195,18 @@ async def test_a_file_name_that_cannot_be_kept_is_refused(media_server):
         "..%2f..%2f/x",
         "hs1/a.b",
         f"hs1/{'m' * 256}",
-        "other.org/abc",
     ],
 )
 async def test_what_is_not_there_is_not_found(media_server, media: str):
     async with media_server() as server:
         alice = await server.register("alice")
         (await download(alice, media)).error(404, "M_NOT_FOUND")
+
+
+async def test_media_of_a_server_that_cannot_be_asked_say_so(media_server):
+    async with media_server() as server:
+        alice = await server.register("alice")
+        (await download(alice, "other.invalid/abc")).error(502, "M_UNKNOWN")
 
 
 async def test_ranges(media_server):

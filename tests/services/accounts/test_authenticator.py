@@ -35,6 +35,12 @@ class Presented:
         return "192.0.2.1"
 
 
+def of_users(server: TestServer) -> Any:
+    """The authenticator of users, behind that of application services."""
+    authenticator: Any = server.app.services[Authenticator]
+    return authenticator._inner
+
+
 def knows(server: TestServer, client: Client) -> bool:
     """Whether the process knows the token without asking the database."""
     authenticator: TokenAuthenticator = server.app.services[Authenticator]
@@ -46,7 +52,7 @@ async def test_a_token_is_known_after_its_first_use_and_noted_once_a_minute(tmp_
         alice = await server.register("alice")
         assert not knows(server, alice)
         await alice.get("account/whoami")
-        authenticator: Any = server.app.services[Authenticator]
+        authenticator = of_users(server)
         request: Any = Presented(alice.token)
         first, again = authenticator.recall(request), authenticator.recall(request)
         assert first is again
@@ -118,7 +124,7 @@ async def test_any_process_takes_any_step_of_an_authentication(tmp_path: Path, d
 async def test_a_session_that_ends_while_it_is_looked_up_is_not_remembered(tmp_path: Path) -> None:
     async with running_server(make_config(tmp_path)) as server:
         alice = await server.register("alice")
-        authenticator: Any = server.app.services[Authenticator]
+        authenticator = of_users(server)
         read = authenticator._store.session
 
         async def overtaken(key: str) -> Any:
