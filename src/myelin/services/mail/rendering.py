@@ -1,10 +1,12 @@
 """From a template and its arguments to a mail in plain text and HTML."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_SUBJECT_LENGTH = 150
@@ -22,14 +24,19 @@ class MailTemplates:
     """The templates NAME.txt, whose first line is the subject, and NAME.html."""
 
     def __init__(self, server_name: str) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=select_autoescape(["html"]),
-            undefined=StrictUndefined,
+        self._server_name = server_name
+
+    @cached_property
+    def _environment(self) -> "Environment":
+        import jinja2  # it costs memory and start-up that a server without mail does not need
+
+        return jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=jinja2.select_autoescape(["html"]),
+            undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._server_name = server_name
 
     def render(self, template: str, arguments: Mapping[str, Any]) -> Rendered:
         """Both forms of a mail."""

@@ -7,8 +7,6 @@ from email.policy import SMTP as SMTP_POLICY
 from email.utils import formatdate
 from typing import Any
 
-import aiosmtplib
-
 from myelin.config.sections.mail import Mail
 from myelin.matrix.errors import MyelinError
 from myelin.services.mail.addresses import sender_of
@@ -57,6 +55,8 @@ class Smtp:
 
     async def send(self, mail: QueuedMail, arguments: Mapping[str, Any]) -> None:
         """Hand the mail over. Raises MailRefused or MailFailed."""
+        import aiosmtplib  # it costs memory and start-up that a server without mail does not need
+
         config = self._config
         try:
             await aiosmtplib.send(
