@@ -68,6 +68,7 @@ class DelayedEvents:
         self._clock = clock
         self._randomness = randomness
         self._changed = asyncio.Event()
+        self._sending = asyncio.Lock()
 
     async def add(self, wish: Wish, delay_ms: int) -> str:
         """Send an event after `delay_ms`; the delay's ID, the same for the same transaction.
@@ -127,13 +128,14 @@ class DelayedEvents:
         await self._due.send(event)
 
     async def send_due(self) -> None:
-        """Send everything whose delay is over."""
-        while True:
-            now = self._clock.now_ms()
-            event = await self._store.take_due(now, now - LEASE_MS)
-            if event is None:
-                return
-            await self._due.send_or_drop(event)
+        """Send everything whose delay is over; on return this process is in the middle of none of it."""
+        async with self._sending:
+            while True:
+                now = self._clock.now_ms()
+                event = await self._store.take_due(now, now - LEASE_MS)
+                if event is None:
+                    return
+                await self._due.send_or_drop(event)
 
     async def run(self) -> None:
         """Send what is due, for ever."""
