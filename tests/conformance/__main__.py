@@ -31,7 +31,7 @@ def main() -> None:
     files = options.files or _all_files(source)
     results: dict[Case, str] = {}
     for number, batch in enumerate(_batches(files)):
-        results |= _run(source, work / str(number), batch)
+        results |= _run(source, work / str(number), batch, options.ports)
     print(tally(results))
     known = read_baseline() if BASELINE.exists() else {}
     down = fallen(known, results, files)
@@ -47,6 +47,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", help="test files such as tests/30rooms/01state.pl [all]")
     parser.add_argument("--work", type=Path, default=Path(".cache/sytest"), help="folder for servers and logs")
+    parser.add_argument("--ports", default=PORTS, help="a range A:B that no other run uses meanwhile [%(default)s]")
     parser.add_argument("--write", action="store_true", help="put the results into the baseline, unless a test fell")
     return parser.parse_args()
 
@@ -84,12 +85,12 @@ def _batches(files: Sequence[str]) -> Iterator[list[str]]:
     yield from (batch for batch in (first, others, *([file] for file in apart)) if batch)
 
 
-def _run(source: Path, work: Path, files: Sequence[str]) -> dict[Case, str]:
+def _run(source: Path, work: Path, files: Sequence[str], ports: str) -> dict[Case, str]:
     work.mkdir(parents=True, exist_ok=True)
     command = [
         *("perl", "run-tests.pl", "-I", "Generic", "-O", "tap", "--all", "--exclude-deprecated"),
         *("--hs-command", f"{sys.executable} {HERE / 'sytest_server.py'}"),
-        *("--bind-host", "127.0.0.1", "--port-range", PORTS, "--room-version", ROOM_VERSION),
+        *("--bind-host", "127.0.0.1", "--port-range", ports, "--room-version", ROOM_VERSION),
         *("--work-directory", str(work), *files),
     ]
     with (work / "out.tap").open("wb") as tap, (work / "err.txt").open("wb") as log:
