@@ -120,6 +120,10 @@ def _check_error(status: int, content_type: str, body: bytes, shown: Any) -> Non
         assert content_type == "text/html", shown
         return
     error = msgspec.json.decode(body)
+    if shown[1].startswith("/auth/oauth2/"):
+        # Those who ask there are OAuth clients (RFC 6749, section 5.2).
+        assert isinstance(error["error"], str), shown
+        return
     if status == 401 and "flows" in error and "errcode" not in error:
         return
     assert isinstance(error["errcode"], str), shown

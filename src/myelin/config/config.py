@@ -4,6 +4,7 @@ from pathlib import Path
 
 from myelin.config.sections.accounts import Passwords, Registration, Sessions
 from myelin.config.sections.appservices import Appservices
+from myelin.config.sections.auth import Auth, Branding
 from myelin.config.sections.calls import Rtc, Voip
 from myelin.config.sections.federation import Federation
 from myelin.config.sections.mail import Mail
@@ -27,6 +28,8 @@ class Config(Section, frozen=True, kw_only=True):
     registration: Registration = Registration()
     passwords: Passwords = Passwords()
     sessions: Sessions = Sessions()
+    auth: Auth = Auth()
+    branding: Branding = Branding()
     rate_limits: RateLimits = RateLimits()
     rooms: Rooms = Rooms()
     notices: Notices = Notices()
@@ -73,3 +76,8 @@ class Config(Section, frozen=True, kw_only=True):
         if self.server.name.partition(":")[0] == "localhost":
             return f"http://localhost:{self.server.listen[0].rpartition(':')[2]}"
         return f"https://{self.server.name}"
+
+    @property
+    def auth_url(self) -> str:
+        """Where browsers reach the sign-in service, without a slash at the end."""
+        return self.auth.url.rstrip("/") or self.public_url

@@ -1,6 +1,7 @@
 """A page for people: readable in light and dark and on a phone, and unable to load or send anything elsewhere."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
 
@@ -27,23 +28,44 @@ input { width: 100%; min-height: 2.75rem; padding: .5rem .75rem; margin: 0 0 1re
 button { width: 100%; min-height: 2.75rem; padding: .5rem 1rem; font: inherit; font-weight: 600; cursor: pointer;
   color: var(--on-accent); background: var(--accent); border: 0; border-radius: .5rem; }
 button:disabled { opacity: .6; cursor: progress; }
+button.second { color: var(--text); background: transparent; border: 1px solid var(--muted); }
+button + button { margin-top: .75rem; }
+h2 { font-size: 1.1rem; line-height: 1.25; margin: 1.5rem 0 .75rem; }
+p strong { color: var(--text); }
+.code { font: 600 1.75rem/1.25 ui-monospace, monospace; letter-spacing: .1em; text-align: center; color: var(--text); }
+.list { list-style: none; margin: 0 0 1rem; padding: 0; }
+.list li { border-top: 1px solid var(--line); padding: .75rem 0; }
+.list p { margin: 0 0 .5rem; }
+.foot { margin-top: 1.5rem; font-size: .875rem; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 [role=alert] { color: var(--bad); font-weight: 600; }
 [role=alert]:empty { display: none; }
 """
 
 
-def page(title: str, body: str, *, script: str = "", status: int = 200) -> web.Response:
-    """An HTML answer; `body` and `script` are the caller's own text, with whatever came from outside escaped."""
+def page(
+    title: str,
+    body: str,
+    *,
+    script: str = "",
+    status: int = 200,
+    language: str = "en",
+    form_targets: Sequence[str] = (),
+    images: Sequence[str] = (),
+) -> web.Response:
+    """An HTML answer; `body` and `script` are the caller's own text, with whatever came from outside escaped.
+
+    `form_targets` are origins or schemes that a form may lead to beside this server, `images` origins of pictures.
+    """
     scripted = f"<script>{script}</script>" if script else ""
     text = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{escape(language)}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         f"<main>\n<h1>{escape(title)}</h1>\n{body}\n</main>\n{scripted}\n</body>\n</html>\n"
     )
     headers = {
-        "Content-Security-Policy": _policy(script),
+        "Content-Security-Policy": _policy(script, form_targets, images),
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
@@ -52,13 +74,18 @@ def page(title: str, body: str, *, script: str = "", status: int = 200) -> web.R
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8", headers=headers)
 
 
-def _policy(script: str) -> str:
+def _policy(script: str, form_targets: Sequence[str], images: Sequence[str]) -> str:
     """Only this page's own style and script run, whatever is in its text."""
     allowed = _digest(script) if script else "'none'"
     return (
         f"default-src 'none'; style-src {_digest(_STYLE)}; script-src {allowed}; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"img-src {_sources(images)}; form-action {_sources(form_targets)}; base-uri 'none'; frame-ancestors 'none'"
     )
+
+
+def _sources(extra: Sequence[str]) -> str:
+    """This server and others; what could end the directive is left out, and with it what it would have allowed."""
+    return " ".join(["'self'", *(source for source in extra if not set(source) & set("; ,'\"\t\r\n"))])
 
 
 def _digest(text: str) -> str:

@@ -30,6 +30,8 @@ class Refreshable(NamedTuple):
     refresh_expires_ts: int | None
     parent: str | None
     is_locked: bool
+    client_id: str | None
+    """The OAuth 2.0 client that the session was given to."""
 
 
 class SessionStore(Store):
@@ -46,9 +48,10 @@ class SessionStore(Store):
         """The session of an access token."""
 
     @query(
-        "SELECT s.session, s.user_id, s.device_id, s.refresh_expires_ts, s.parent, u.is_locked"
+        "SELECT s.session, s.user_id, s.device_id, s.refresh_expires_ts, s.parent, u.is_locked, o.client_id"
         " FROM sessions s JOIN users u ON u.user_id = s.user_id"
         " JOIN devices d ON d.user_id = s.user_id AND d.device_id = s.device_id"
+        " LEFT JOIN oauth_sessions o ON o.user_id = s.user_id AND o.device_id = s.device_id"
         " WHERE s.refresh_hash = :refresh_hash AND u.is_deactivated = 0"
     )
     async def refreshable(self, refresh_hash: str) -> Refreshable | None:

@@ -17,4 +17,4 @@ class RefreshBody(msgspec.Struct, frozen=True):
 @endpoints.endpoint("POST /_matrix/client/v3/refresh", limit="general")
 async def refresh(sessions: SessionService, body: RefreshBody) -> Tokens:
     """Give a new pair of tokens for a refresh token."""
-    return await sessions.refresh(body.refresh_token)
+    return (await sessions.refresh(body.refresh_token)).tokens

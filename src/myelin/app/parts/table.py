@@ -29,6 +29,7 @@ from myelin.app.parts.rooms import make_rooms
 from myelin.app.parts.rooms_api import make_room_moves, make_rooms_api
 from myelin.app.parts.search import make_search, make_search_index
 from myelin.app.parts.sending import make_sending
+from myelin.app.parts.sign_in import make_sign_in
 from myelin.app.parts.sliding_sync import make_sliding_sync
 from myelin.app.parts.sticky_events import make_sticky_events
 from myelin.app.parts.sync import make_sync
@@ -42,6 +43,7 @@ PARTS: tuple[MakePart, ...] = (
     make_mail,
     make_federation_peers,
     make_accounts,
+    make_sign_in,
     make_directory,
     make_search_index,
     make_media,

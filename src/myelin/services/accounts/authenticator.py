@@ -12,6 +12,7 @@ from myelin.http.requester import Requester
 from myelin.matrix.errors import MissingToken, UnknownToken
 from myelin.services.accounts.last_seen import LastSeen
 from myelin.services.accounts.tokens import token_hash
+from myelin.store.oauth_sessions import remember_spent
 from myelin.store.sessions import CONFIRM_SESSION, Session, SessionStore, end_replaced
 from myelin.store.signals import put_sessions_ended
 from myelin.telemetry.ambient import Clock
@@ -94,6 +95,7 @@ class TokenAuthenticator:
             await self._committer.commit(
                 Write(
                     lambda position: [
+                        remember_spent(parent, self._clock.now_ms()),
                         end_replaced(session, parent),
                         put_sessions_ended(position, user_id, device_id),
                     ],

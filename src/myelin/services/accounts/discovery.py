@@ -32,6 +32,8 @@ class Discovery:
             "m.get_login_token": {"enabled": True},
             "m.forget_forced_upon_leave": {"enabled": False},
         }
+        self.auth_metadata: dict[str, Any] | None = None
+        """What the authorization server says of itself; None where there is none."""
         self.well_known_client: dict[str, Any] = {"m.homeserver": {"base_url": config.public_url}}
 
     def capabilities_of(self, *, is_admin: bool) -> dict[str, Any]:

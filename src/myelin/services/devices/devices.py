@@ -14,6 +14,7 @@ from myelin.services.devices.ports import DeviceRemovals, DeviceRenames
 from myelin.store.device_lists import put_device_list_change
 from myelin.store.devices import Device, DeviceStore, add_device, delete_device, put_device_name
 from myelin.store.login_tokens import delete_login_tokens
+from myelin.store.oauth_sessions import end_oauth_session, forget_spent_of_device
 from myelin.store.sessions import end_sessions_of_device, end_sessions_of_user
 from myelin.store.signals import put_sessions_ended
 from myelin.telemetry.ambient import Clock
@@ -93,7 +94,11 @@ class DeviceService:
         await self._delete(user_id, found, [*also, *ends, delete_login_tokens(user_id)])
 
     async def _delete(self, user_id: str, device_ids: Sequence[str], ends: Sequence[Statement]) -> None:
-        deletes = [delete_device(user_id, device_id) for device_id in device_ids]
+        deletes = [
+            forget(user_id, device_id)
+            for device_id in device_ids
+            for forget in (delete_device, end_oauth_session, forget_spent_of_device)
+        ]
         ended = [SessionsEnded(user_id, device_id) for device_id in device_ids]
         await self._committer.commit(
             Write(

@@ -1,0 +1,74 @@
+"""The page of one's own account (spec: client-server API, "Account management")."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from myelin.auth.account.own_sessions import OwnDevice, OwnSessions
+from myelin.auth.browser.visitors import FormRejected, Visitors
+from myelin.auth.endpoints.moving import moved
+from myelin.auth.oauth2.addresses import Addresses
+from myelin.auth.pages.forms import read_form
+from myelin.auth.pages.rendering import Pages
+from myelin.http.endpoint import Auth, Endpoints
+from myelin.http.request import Request
+from myelin.http.response import Response
+
+endpoints = Endpoints(group="auth", auth=Auth.NONE)
+
+
+class Action(msgspec.Struct, frozen=True):
+    """What a client's link wants to show; `action` under the names of the spec."""
+
+    action: str = ""
+    device_id: str = ""
+
+
+@endpoints.endpoint("GET /auth/account", limit="general")
+async def show_account(
+    request: Request, visitors: Visitors, own: OwnSessions, at: Addresses, pages: Pages, query: Action
+) -> Response:
+    """Show what the user is signed in with."""
+    visitor = await visitors.visitor(request)
+    if visitor.user_id is None:
+        return moved(at.login(f"{at.account}{_query(request)}"))
+    devices = await own.devices(visitor.user_id)
+    if query.device_id:
+        devices = [device for device in devices if device.device_id == query.device_id]
+    shown = pages.show(
+        "account",
+        visitor.language,
+        "Your account",
+        user_id=visitor.user_id,
+        devices=[(device, _seen(device)) for device in devices],
+        is_part=bool(query.device_id),
+        account=at.account,
+        form_token=visitor.form_token,
+    )
+    return visitors.remember(shown, visitor)
+
+
+@endpoints.endpoint("POST /auth/account/devices/end", limit="general")
+async def take_end_of_device(
+    request: Request, visitors: Visitors, own: OwnSessions, at: Addresses, pages: Pages
+) -> Response:
+    """Sign a device out."""
+    visitor = await visitors.visitor(request)
+    form = await read_form(request)
+    try:
+        user_id = visitors.check_user_form(request, visitor, form.get("form_token", ""))
+    except FormRejected:
+        return pages.show("rejected", visitor.language, "That did not work", status=403)
+    await own.end_device(user_id, form.get("device_id", ""))
+    return moved(at.account)
+
+
+def _query(request: Request) -> str:
+    query = request.target.partition("?")[2]
+    return f"?{query}" if query else ""
+
+
+def _seen(device: OwnDevice) -> str:
+    if device.last_seen_ts is None:
+        return ""
+    return datetime.fromtimestamp(device.last_seen_ts / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
