@@ -17,6 +17,8 @@ from held_clock import HeldClock
 from inprocess import SERVER_NAME, Client, TestServer, make_config, running_server
 from myelin.config.sections.auth import Auth
 from myelin.config.sections.serving import Server
+from myelin.services.accounts.passwords import PasswordService
+from myelin.services.accounts.registration import NewAccount, RegistrationService
 
 PUBLIC = "http://matrix.test"
 """What the server believes to be its address; requests for it go to where it really listens."""
@@ -204,14 +206,22 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, clock: HeldClock, url: str = "", **auth: Any) -> AsyncIterator[House]:
-    """A running server with the sign-in service, and the user alice."""
+async def house(
+    folder: Path, clock: HeldClock, url: str = "", *, sections: Mapping[str, Any] | None = None, **auth: Any
+) -> AsyncIterator[House]:
+    """A running server with the sign-in service, and the user alice; `sections` of the configuration beside it."""
     config = make_config(
         folder,
         url,
         server=Server(name=SERVER_NAME, data_directory=str(folder), listen=("127.0.0.1:0",), public_url=PUBLIC),
         auth=Auth(enabled=True, **auth),
+        **(sections or {}),
     )
     async with running_server(config, clock) as server:
-        await server.register("alice", PASSWORD)
+        await server.app.services[RegistrationService].create(await _alice(server), None)
         yield House(server)
+
+
+async def _alice(server: TestServer) -> NewAccount:
+    password_hash = await server.app.services[PasswordService].hash(PASSWORD)
+    return NewAccount(user_id=f"@alice:{SERVER_NAME}", password_hash=password_hash)

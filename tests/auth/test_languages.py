@@ -19,8 +19,8 @@ def texts() -> set[str]:
     for path in (HOUSE / "endpoints").glob("*.py"):
         for call in SHOWN.findall(path.read_text()):
             found |= set(TEXT.findall(call))
-    for line in re.findall(r'SignInFailed\("([^"]+)"\)', (HOUSE / "account" / "sign_in.py").read_text()):
-        found.add(line)
+    for path in (HOUSE / "account").glob("*.py"):
+        found |= set(re.findall(r'(?:SignIn|Step)Failed\("([^"]+)"\)', path.read_text()))
     return found
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 
+from myelin.auth.account.registering import Registering
 from myelin.auth.browser.visitors import Visitors
 from myelin.auth.oauth2.authorizations import Authorizations
 from myelin.auth.oauth2.device_authorization import DeviceAuthorizations
 from myelin.auth.store.oauth_clients import OAuthClientStore
 from myelin.db.connection import Database
+from myelin.services.accounts.cross_signing_resets import CrossSigningResets
 from myelin.store.oauth_sessions import OAuthSessionStore
 from myelin.telemetry.ambient import Clock
 
@@ -25,6 +27,8 @@ class SignInExpiry:
         visitors: Visitors,
         grants: Authorizations,
         devices: DeviceAuthorizations,
+        registering: Registering,
+        resets: CrossSigningResets,
         clock: Clock,
     ) -> None:
         self._clients = OAuthClientStore(database)
@@ -32,6 +36,8 @@ class SignInExpiry:
         self._visitors = visitors
         self._grants = grants
         self._devices = devices
+        self._registering = registering
+        self._resets = resets
         self._clock = clock
 
     async def clean(self) -> None:
@@ -40,6 +46,8 @@ class SignInExpiry:
         await self._visitors.forget_unused()
         await self._grants.forget_expired()
         await self._devices.forget_expired()
+        await self._registering.forget_expired()
+        await self._resets.forget_expired()
         await self._clients.forget_unused(now - UNUSED_CLIENTS_KEPT_MS)
         await self._sessions.forget_spent(now - SPENT_TOKENS_KEPT_MS)
 

@@ -33,6 +33,9 @@ button + button { margin-top: .75rem; }
 h2 { font-size: 1.1rem; line-height: 1.25; margin: 1.5rem 0 .75rem; }
 p strong { color: var(--text); }
 .code { font: 600 1.75rem/1.25 ui-monospace, monospace; letter-spacing: .1em; text-align: center; color: var(--text); }
+.check { display: flex; gap: .5rem; align-items: center; }
+.check input { width: 1.25rem; min-height: 1.25rem; margin: 0; flex: none; }
+.check label { margin: 0; font-weight: 400; color: var(--text); }
 .list { list-style: none; margin: 0 0 1rem; padding: 0; }
 .list li { border-top: 1px solid var(--line); padding: .75rem 0; }
 .list p { margin: 0 0 .5rem; }

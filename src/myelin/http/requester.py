@@ -15,5 +15,7 @@ class Requester(msgspec.Struct, frozen=True):
     is_locked: bool = False
     is_suspended: bool = False
     appservice_id: str | None = None
+    oauth_client: str | None = None
+    """The client that the session was given to by OAuth 2.0, which never learns a password."""
     is_limited: bool = True
     """Whether rate limits hold."""

@@ -19,6 +19,8 @@ class Session(NamedTuple):
     is_admin: bool
     is_locked: bool
     is_suspended: bool
+    client_id: str | None
+    """The OAuth 2.0 client that the session was given to."""
 
 
 class Refreshable(NamedTuple):
@@ -39,9 +41,10 @@ class SessionStore(Store):
 
     @query(
         "SELECT s.session, s.user_id, s.device_id, s.expires_ts, s.parent,"
-        " u.kind, u.is_admin, u.is_locked, u.is_suspended"
+        " u.kind, u.is_admin, u.is_locked, u.is_suspended, o.client_id"
         " FROM sessions s JOIN users u ON u.user_id = s.user_id"
         " JOIN devices d ON d.user_id = s.user_id AND d.device_id = s.device_id"
+        " LEFT JOIN oauth_sessions o ON o.user_id = s.user_id AND o.device_id = s.device_id"
         " WHERE s.session = :session AND u.is_deactivated = 0"
     )
     async def session(self, session: str) -> Session | None:

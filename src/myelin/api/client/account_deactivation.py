@@ -32,7 +32,9 @@ async def deactivate_account(
 ) -> Deactivated:
     """End the user's account for good."""
     if requester.appservice_id is None:
-        operation = Operation("POST", "/account/deactivate", request.client_address, requester.user_id)
+        operation = Operation(
+            "POST", "/account/deactivate", request.client_address, requester.user_id, requester.oauth_client
+        )
         body = dict((await uia.confirm(operation, body)).body)
     wanted = read(DeactivateBody, body)
     await accounts.deactivate(requester.user_id, erase=wanted.erase)

@@ -80,7 +80,9 @@ async def add_3pid(
     request: Request, requester: Requester, uia: InteractiveAuth, contacts: Contacts, body: dict[str, Any]
 ) -> Empty:
     """Add an address to the account."""
-    operation = Operation("POST", "/account/3pid/add", request.client_address, requester.user_id)
+    operation = Operation(
+        "POST", "/account/3pid/add", request.client_address, requester.user_id, requester.oauth_client
+    )
     wanted = read(Add, (await uia.confirm(operation, body)).body)
     await contacts.add(requester.user_id, wanted.sid, wanted.client_secret)
     return Empty()

@@ -76,7 +76,9 @@ async def delete_device(
     """Delete a device and end its session."""
     if requester.appservice_id is None:
         path = f"/devices/{device_id}"
-        await uia.confirm(Operation("DELETE", path, request.client_address, requester.user_id), body)
+        await uia.confirm(
+            Operation("DELETE", path, request.client_address, requester.user_id, requester.oauth_client), body
+        )
     await devices.delete(requester.user_id, [device_id])
     return Empty()
 
@@ -87,7 +89,9 @@ async def delete_devices(
 ) -> Empty:
     """Delete several devices and end their sessions."""
     if requester.appservice_id is None:
-        operation = Operation("POST", "/delete_devices", request.client_address, requester.user_id)
+        operation = Operation(
+            "POST", "/delete_devices", request.client_address, requester.user_id, requester.oauth_client
+        )
         body = dict((await uia.confirm(operation, body)).body)
     wanted = read(DeleteDevicesBody, body)
     await devices.delete(requester.user_id, (d for d in wanted.devices if "\0" not in d))

@@ -25,6 +25,6 @@ async def generate_login_token(
     request: Request, requester: Requester, uia: InteractiveAuth, login_service: LoginService, body: dict[str, Any]
 ) -> LoginToken:
     """Make a token that signs this user in on another device."""
-    operation = Operation("POST", "/login/get_token", request.client_address, requester.user_id)
+    operation = Operation("POST", "/login/get_token", request.client_address, requester.user_id, requester.oauth_client)
     await uia.confirm(operation, body)
     return LoginToken(*await login_service.new_token(requester.user_id))

@@ -40,7 +40,9 @@ async def change_password(
         return await _reset_password(request, uia, accounts, contacts, body)
     if requester.is_guest:
         raise MatrixError("Guests may not do this", errcode="M_GUEST_ACCESS_FORBIDDEN")
-    operation = Operation("POST", "/account/password", request.client_address, requester.user_id)
+    operation = Operation(
+        "POST", "/account/password", request.client_address, requester.user_id, requester.oauth_client
+    )
     wanted = read(ChangePasswordBody, (await uia.confirm(operation, body)).body)
     await accounts.change_password(
         requester.user_id,

@@ -36,6 +36,8 @@ from myelin.services.accounts.authenticator import TokenAuthenticator
 from myelin.services.accounts.cleanup import ExpiryCleanup
 from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.credentials import Credentials
+from myelin.services.accounts.cross_signing_resets import FLOWS as RESET_FLOWS
+from myelin.services.accounts.cross_signing_resets import CrossSigningResets, ResetStage
 from myelin.services.accounts.discovery import Discovery
 from myelin.services.accounts.filters import FilterService
 from myelin.services.accounts.guest_upgrade import GuestUpgrade
@@ -128,13 +130,14 @@ def _add_sign_in(ground: Ground, made: dict[type, Any], validations: Validations
     sessions = SessionService(config.sessions, database, ground.committer, authenticator, clock, randomness)
     credentials = Credentials(database, passwords, made[Contacts], ground.limiter, ground.server_name)
     tokens = RegistrationTokens(database, clock, randomness)
+    made[CrossSigningResets] = CrossSigningResets(database, clock)
     made[Credentials] = credentials
     made[Authenticator] = authenticator
     made[SessionService] = sessions
     made[RegistrationTokens] = tokens
     made[InteractiveAuth] = InteractiveAuth(
         database,
-        _stages(credentials, tokens, validations),
+        {**_stages(credentials, tokens, validations), **_reset_stages(config.auth_url)},
         lifetime_ms=config.sessions.uia_session_lifetime_ms,
         clock=clock,
         randomness=randomness,
@@ -164,6 +167,11 @@ def _stages(credentials: Credentials, tokens: RegistrationTokens, validations: V
         "m.login.password": PasswordStage(credentials),
         "m.login.registration_token": RegistrationTokenStage(tokens),
     }
+
+
+def _reset_stages(auth_url: str) -> dict[str, Stage]:
+    stage = ResetStage(f"{auth_url}/auth/account/cross-signing")
+    return {name: stage for (name,) in RESET_FLOWS}
 
 
 def _add_accounts(ground: Ground, made: dict[type, Any]) -> None:

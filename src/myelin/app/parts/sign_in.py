@@ -6,9 +6,10 @@ from typing import Any
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
 from myelin.auth.account.own_sessions import OwnSessions
+from myelin.auth.account.registering import Registering
 from myelin.auth.account.sign_in import PasswordSignIn
 from myelin.auth.browser.visitors import Visitors
-from myelin.auth.endpoints import account, authorize, device, oauth2, sign_in
+from myelin.auth.endpoints import account, authorize, device, oauth2, register, sign_in
 from myelin.auth.expiry import SignInExpiry
 from myelin.auth.oauth2.addresses import Addresses
 from myelin.auth.oauth2.authorizations import Authorizations
@@ -27,11 +28,16 @@ from myelin.auth.oauth2.user_info import UserInfo
 from myelin.auth.pages.rendering import Pages
 from myelin.http.rate_limits import RateLimiter
 from myelin.services.accounts.credentials import Credentials
+from myelin.services.accounts.cross_signing_resets import CrossSigningResets
 from myelin.services.accounts.discovery import Discovery
+from myelin.services.accounts.passwords import PasswordService
+from myelin.services.accounts.registration import RegistrationService
+from myelin.services.accounts.registration_tokens import RegistrationTokens
 from myelin.services.accounts.sessions import SessionService
 from myelin.services.devices.devices import DeviceService
+from myelin.services.mail.outbox import Outbox
 
-ENDPOINTS = tuple(module.endpoints for module in (account, authorize, device, oauth2, sign_in))
+ENDPOINTS = tuple(module.endpoints for module in (account, authorize, device, oauth2, register, sign_in))
 
 
 def make_sign_in(ground: Ground, services: Mapping[type, Any]) -> Part:
@@ -80,6 +86,24 @@ def _add_pages(ground: Ground, services: Mapping[type, Any], made: dict[type, An
     )
     made[PasswordSignIn] = PasswordSignIn(services[Credentials], ground.limiter)
     made[OwnSessions] = OwnSessions(database, services[DeviceService], made[Clients])
+    made[Registering] = Registering(
+        config.registration,
+        database,
+        services[RegistrationService],
+        services[RegistrationTokens],
+        services[PasswordService],
+        services[Outbox] if config.mail.smtp_host else None,
+        ground.limiter,
+        has_terms=bool(config.branding.terms_url),
+        clock=ground.clock,
+        randomness=ground.randomness,
+    )
     made[SignInExpiry] = SignInExpiry(
-        database, made[Visitors], made[Authorizations], made[DeviceAuthorizations], ground.clock
+        database,
+        made[Visitors],
+        made[Authorizations],
+        made[DeviceAuthorizations],
+        made[Registering],
+        services[CrossSigningResets],
+        ground.clock,
     )

@@ -15,6 +15,7 @@ from myelin.services.accounts.tokens import RANDOM_CHARACTERS, new_secret, token
 from myelin.telemetry.ambient import Clock, Randomness
 
 NOTED_EVERY_MS = 60_000
+FRESH_MS = 600_000
 MAX_AGENT_CHARACTERS = 255
 _SECRET = re.compile(rf"[A-Za-z0-9]{{{RANDOM_CHARACTERS}}}")
 
@@ -52,6 +53,10 @@ class Visitors:
         if session.last_seen_ts < now - NOTED_EVERY_MS:
             await self._store.note_seen(session.browser_session, now, request.client_address, _agent(request))
         return Visitor(secret, language, session.user_id, session.methods, session.authenticated_ts)
+
+    def is_fresh(self, visitor: Visitor) -> bool:
+        """Whether the user has just signed in, as it takes for what a passer-by at an open screen must not do."""
+        return visitor.user_id is not None and visitor.authenticated_ts > self._clock.now_ms() - FRESH_MS
 
     def check_form(self, request: Request, visitor: Visitor, form_token: str) -> None:
         """Raises FormRejected for a form that another site made the browser send."""

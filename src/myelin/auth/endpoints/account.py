@@ -13,8 +13,11 @@ from myelin.auth.pages.rendering import Pages
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
 from myelin.http.response import Response
+from myelin.services.accounts.cross_signing_resets import CrossSigningResets
 
 endpoints = Endpoints(group="auth", auth=Auth.NONE)
+
+RESET = "org.matrix.cross_signing_reset"
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -32,6 +35,8 @@ async def show_account(
     visitor = await visitors.visitor(request)
     if visitor.user_id is None:
         return moved(at.login(f"{at.account}{_query(request)}"))
+    if query.action == RESET:
+        return moved(at.cross_signing)
     devices = await own.devices(visitor.user_id)
     if query.device_id:
         devices = [device for device in devices if device.device_id == query.device_id]
@@ -61,6 +66,36 @@ async def take_end_of_device(
         return pages.show("rejected", visitor.language, "That did not work", status=403)
     await own.end_device(user_id, form.get("device_id", ""))
     return moved(at.account)
+
+
+@endpoints.endpoint("GET /auth/account/cross-signing", limit="general")
+async def show_reset(request: Request, visitors: Visitors, at: Addresses, pages: Pages) -> Response:
+    """Ask whether an app may replace the user's cross-signing keys."""
+    visitor = await visitors.visitor(request)
+    if not visitors.is_fresh(visitor):
+        return moved(at.login(at.cross_signing))
+    title = "Reset your digital identity?"
+    shown = pages.show("reset", visitor.language, title, user_id=visitor.user_id, form_token=visitor.form_token)
+    return visitors.remember(shown, visitor)
+
+
+@endpoints.endpoint("POST /auth/account/cross-signing", limit="general")
+async def take_reset(
+    request: Request, visitors: Visitors, resets: CrossSigningResets, at: Addresses, pages: Pages
+) -> Response:
+    """Let an app replace the keys, for a short time."""
+    visitor = await visitors.visitor(request)
+    form = await read_form(request)
+    try:
+        user_id = visitors.check_user_form(request, visitor, form.get("form_token", ""))
+    except FormRejected:
+        return pages.show("rejected", visitor.language, "That did not work", status=403)
+    if not visitors.is_fresh(visitor):
+        return moved(at.login(at.cross_signing))
+    if form.get("answer") != "allow":
+        return moved(at.account)
+    await resets.allow(user_id)
+    return pages.show("reset_done", visitor.language, "You can reset it now")
 
 
 def _query(request: Request) -> str:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from myelin.auth.account.registering import Registering
 from myelin.auth.account.sign_in import PASSWORD, PasswordSignIn, SignInFailed
 from myelin.auth.browser.visitor import Visitor
 from myelin.auth.browser.visitors import FormRejected, Visitors
@@ -25,15 +26,22 @@ class Then(msgspec.Struct, frozen=True):
 
 
 @endpoints.endpoint("GET /auth/login", limit="general")
-async def show_login(request: Request, visitors: Visitors, at: Addresses, pages: Pages, query: Then) -> Response:
+async def show_login(
+    request: Request, visitors: Visitors, registering: Registering, at: Addresses, pages: Pages, query: Then
+) -> Response:
     """Ask for name and password."""
     visitor = await visitors.visitor(request)
-    return _form(visitors, pages, at, visitor, query.then)
+    return _form(visitors, registering, pages, at, visitor, query.then)
 
 
 @endpoints.endpoint("POST /auth/login", limit="general")
 async def take_login(
-    request: Request, visitors: Visitors, sign_in: PasswordSignIn, at: Addresses, pages: Pages
+    request: Request,
+    visitors: Visitors,
+    sign_in: PasswordSignIn,
+    registering: Registering,
+    at: Addresses,
+    pages: Pages,
 ) -> Response:
     """Sign the user in, and lead on."""
     visitor = await visitors.visitor(request)
@@ -43,9 +51,11 @@ async def take_login(
         visitors.check_form(request, visitor, form.get("form_token", ""))
         user_id = await sign_in.user(name, form.get("password", ""), request.client_address)
     except FormRejected:
-        return _form(visitors, pages, at, visitor, then, name, "The page was too old. Please try again.", 403)
+        return _form(
+            visitors, registering, pages, at, visitor, then, name, "The page was too old. Please try again.", 403
+        )
     except SignInFailed as failure:
-        return _form(visitors, pages, at, visitor, then, name, str(failure), 403)
+        return _form(visitors, registering, pages, at, visitor, then, name, str(failure), 403)
     visitor = await visitors.sign_in(request, visitor, user_id, PASSWORD)
     return visitors.remember(moved(page_below(at.base, then) or at.account), visitor)
 
@@ -63,6 +73,7 @@ async def take_logout(request: Request, visitors: Visitors, at: Addresses, pages
 
 def _form(
     visitors: Visitors,
+    registering: Registering,
     pages: Pages,
     at: Addresses,
     visitor: Visitor,
@@ -73,4 +84,5 @@ def _form(
 ) -> Response:
     known = page_below(at.base, then) or ""
     values = {"then": known, "name": name, "problem": problem, "form_token": visitor.form_token}
+    values["register"] = at.register(known) if registering.is_open else ""
     return visitors.remember(pages.show("login", visitor.language, _TITLE, status=status, **values), visitor)

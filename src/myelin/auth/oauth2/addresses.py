@@ -18,6 +18,7 @@ class Addresses:
         self.keys = self._at("oauth2/keys.json")
         self.userinfo = self._at("oauth2/userinfo")
         self.account = self._at("account")
+        self.cross_signing = self._at("account/cross-signing")
         self.device = self._at("device")
 
     @property
@@ -36,6 +37,10 @@ class Addresses:
     def register(self, then: str = "") -> str:
         """The page to make an account at."""
         return self._with("register", then)
+
+    def registering(self, draft: str, step: str) -> str:
+        """A later page of making an account."""
+        return self._at(f"register/{quote(draft, safe='')}/{step}")
 
     def _with(self, page: str, then: str) -> str:
         return self._at(page) + (f"?{urlencode({'then': then})}" if then else "")

@@ -8,7 +8,12 @@ from myelin.auth.oauth2.client_metadata import GRANT_TYPES, RESPONSE_TYPES
 from myelin.auth.oauth2.id_tokens import ALGORITHM
 from myelin.auth.oauth2.scopes import API, OPENID
 
-ACCOUNT_ACTIONS = ("org.matrix.devices_list", "org.matrix.device_view", "org.matrix.device_delete")
+ACCOUNT_ACTIONS = (
+    "org.matrix.devices_list",
+    "org.matrix.device_view",
+    "org.matrix.device_delete",
+    "org.matrix.cross_signing_reset",
+)
 """Deep links into the account pages, under the names of the spec; those of MSC4191 are understood too."""
 
 
@@ -39,6 +44,7 @@ def _document(at: Addresses) -> dict[str, Any]:
         "id_token_signing_alg_values_supported": [ALGORITHM],
         "scopes_supported": [OPENID, API],
         "claims_supported": ["iss", "sub", "aud", "iat", "exp", "nonce", "auth_time", "amr", "at_hash"],
+        "prompt_values_supported": ["none", "login", "consent", "create"],
         "authorization_response_iss_parameter_supported": True,
         "account_management_uri": at.account,
         "account_management_actions_supported": list(ACCOUNT_ACTIONS),

@@ -140,4 +140,5 @@ def _requester(session: Session) -> Requester:
         is_guest=session.kind == "guest",
         is_locked=session.is_locked,
         is_suspended=session.is_suspended,
+        oauth_client=session.client_id,
     )

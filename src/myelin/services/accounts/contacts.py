@@ -77,8 +77,15 @@ class Contacts:
         """Give a user the address of a proof, which is used up. Raises M_THREEPID_AUTH_FAILED or M_THREEPID_IN_USE."""
         assert self._validations is not None
         proven = await self._validations.use(transaction, sid, purpose)
+        await self._add(transaction, user_id, proven.address, proven.validated_ts)
+
+    async def give_proven(self, transaction: Transaction, user_id: str, address: str) -> None:
+        """Give a user a mail address that has just been proven. Raises M_THREEPID_IN_USE."""
+        await self._add(transaction, user_id, address, self._clock.now_ms())
+
+    async def _add(self, transaction: Transaction, user_id: str, address: str, validated_ts: int) -> None:
         now = self._clock.now_ms()
-        if not await ThirdPartyIdStore(transaction).add(EMAIL, proven.address, user_id, proven.validated_ts, now):
+        if not await ThirdPartyIdStore(transaction).add(EMAIL, address, user_id, validated_ts, now):
             raise MatrixError("The address belongs to an account already", errcode="M_THREEPID_IN_USE")
 
     async def user_to_reset(self, sid: str) -> str:

@@ -44,6 +44,8 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     registration_token: str | None = None
     email_sid: str | None = None
     """The session in which a mail address was proven for it."""
+    email: str | None = None
+    """A mail address that was proven in another way."""
 
 
 class RegistrationService:
@@ -165,6 +167,8 @@ class RegistrationService:
                 await self._use(RegistrationTokenStore(transaction), account.registration_token)
             if account.email_sid is not None:
                 await self._contacts.claim(transaction, account.user_id, account.email_sid, "register")
+            if account.email is not None:
+                await self._contacts.give_proven(transaction, account.user_id, account.email)
             if device is None:
                 return None
             return await self._sessions.begin_first(transaction, account.user_id, device)

@@ -39,6 +39,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Where the request came from, for rate limits."""
     user_id: str = ""
     """Who is signed in; empty for registration."""
+    oauth_client: str | None = None
+    """The OAuth 2.0 client that asks, if it is one."""
 
     @property
     def key(self) -> str:
@@ -74,7 +76,9 @@ class InteractiveAuth:
         self._randomness = randomness
 
     async def confirm(self, operation: Operation, body: Mapping[str, Any]) -> Passed:
-        """The signed-in user proves to be there, by password. Raises AuthenticationRequired."""
+        """The signed-in user proves to be there, by password. Raises AuthenticationRequired, or Forbidden for OAuth."""
+        if operation.oauth_client is not None:
+            raise Forbidden("Apps that sign in by OAuth 2.0 do this on the account page, not here")
         return await self.check(operation, body, [["m.login.password"]])
 
     async def check(self, operation: Operation, body: Mapping[str, Any], flows: Sequence[Sequence[str]]) -> Passed:

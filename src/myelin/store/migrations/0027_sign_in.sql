@@ -88,3 +88,25 @@ CREATE TABLE token_keys (
     created_ts BIGINT NOT NULL,
     retired_ts BIGINT                        -- NULL: it signs
 ) CLUSTERED;
+
+-- An account that somebody is making on the pages, step by step.
+CREATE TABLE account_drafts (
+    draft TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    registration_token TEXT,
+    leads_to TEXT NOT NULL,                  -- the page that comes afterwards; "": one's own account
+    email TEXT,
+    code_hash TEXT,                          -- of the code that was sent to the address last
+    code_expires_ts BIGINT,
+    code_tries INTEGER NOT NULL DEFAULT 0,
+    codes_sent INTEGER NOT NULL DEFAULT 0,
+    expires_ts BIGINT NOT NULL
+) CLUSTERED;
+CREATE INDEX account_drafts_by_expiry ON account_drafts (expires_ts);
+
+-- Users who have agreed on the pages that an app may replace their cross-signing keys.
+CREATE TABLE cross_signing_resets (
+    user_id TEXT PRIMARY KEY,
+    expires_ts BIGINT NOT NULL
+) CLUSTERED;
