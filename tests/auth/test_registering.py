@@ -29,7 +29,7 @@ async def test_who_comes_from_an_app_returns_to_it(home: House) -> None:
     assert consent.title == "Allow access to your account?"
     assert "@bob:hs1" in consent.words
     assert "code" in (await browser.submit(consent, answer="allow")).answer
-    (await home.server.login("bob")).user_id == "@bob:hs1"
+    assert (await home.server.login("bob")).user_id == "@bob:hs1"
 
 
 async def test_the_sign_in_page_leads_here(home: House) -> None:

@@ -17,7 +17,7 @@ class StepFailed(Exception):
     """A step did not do what it should; the text is the client's own account of it."""
 
 
-def _node() -> Path:
+def node() -> Path:
     """Return the Node that npm installed for this machine's architecture."""
     found = list(FOLDER.glob("node_modules/node-linux-*/bin/node"))
     if not found:
@@ -37,7 +37,7 @@ class JsSdkClients:
 
     async def __aenter__(self) -> "JsSdkClients":
         self._process = await asyncio.create_subprocess_exec(
-            str(_node()),
+            str(node()),
             "main.mjs",
             cwd=FOLDER,
             stdin=asyncio.subprocess.PIPE,
