@@ -71,6 +71,7 @@ class OutgoingQueue:
         self._is_reading = False
         self._heard: list[Heard] = []
         self._is_overrun = False
+        self._is_telling = False
         self._reached = 0
         self._news = asyncio.Event()
         self._noted_at = self._forgot_at = 0.0
@@ -121,8 +122,8 @@ class OutgoingQueue:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something that was heard has not been passed on to who sends it."""
-        return self._is_waiting()
+        """Whether something that was heard is not yet with those who send it or follow the log."""
+        return self._is_waiting() or bool(self._sorting) or self._is_telling
 
     def reached(self) -> int:
         """Up to which position all events are with those who send them."""
@@ -207,12 +208,15 @@ class OutgoingQueue:
         changes = self._sorting.take()
         if changes is None:
             return
+        self._is_telling = True
         try:
             for follower in self._followers:
                 await follower.take_in(changes)
         except BaseException:
             self._sorting.put_back(changes)
             raise
+        finally:
+            self._is_telling = False
 
     async def _read_back(self, until: int) -> None:
         """Deal with what the log says from where it was looked through."""
