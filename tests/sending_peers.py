@@ -22,6 +22,7 @@ from myelin.services.federation.sending.transmissions import Transmissions
 from myelin.services.rooms.cache import Rooms
 from myelin.telemetry.ambient import Clock, SystemClock
 from myelin.telemetry.metrics import Figures
+from polling import until
 from room_house import House, room_house
 
 
@@ -105,10 +106,8 @@ class ScriptedPeers:
         return [e["content"] for t in self.taken[server_name] for e in t.body["edus"] if e["edu_type"] == edu_type]
 
     async def until(self, holds: Callable[[], Any]) -> None:
-        """Wait until something holds; fails after ten seconds."""
-        async with asyncio.timeout(10):
-            while not holds():  # noqa: ASYNC110  (whatever it is that holds)
-                await asyncio.sleep(0.005)
+        """Wait until something holds."""
+        await until(holds)
 
 
 class Sender:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Any, NamedTuple
 
-DEADLINE_S = 10
+from polling import DEADLINE_S
 
 
 class RawAnswer(NamedTuple):
