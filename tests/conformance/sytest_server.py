@@ -11,6 +11,7 @@ from typing import Any
 SETTINGS = (
     "rate_limits.enabled=false",
     "registration.guests=true",
+    "registration.email=optional",
     "rooms.directory_needs_login=false",
     "registration.reserved_usernames=[]",
     "passwords.min_length=1",
@@ -29,6 +30,8 @@ def serve_command(given: Mapping[str, Any]) -> list[str]:
     settings = [*SETTINGS, f"server.public_url={given['public_baseurl']}"]
     if given.get("federation_ca_file"):
         settings.append(f"federation.extra_ca={given['federation_ca_file']}")
+    if mail := given.get("smtp"):
+        settings += [f"mail.smtp_host={mail['host']}", f"mail.smtp_port={mail['port']}", "mail.security=none"]
     if given.get("app_service_config_files"):
         settings.append(f"appservices.registrations={json.dumps(given['app_service_config_files'])}")
     host = given["bind_host"]

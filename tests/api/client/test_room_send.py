@@ -235,3 +235,16 @@ async def test_a_suspended_account_leaves_and_takes_back_what_it_wrote(server: T
         (await alice(method, path, body)).error(403, "M_USER_SUSPENDED")
     await alice.put(f"rooms/{room_id}/redact/{own}/3", {})
     await alice.post(f"rooms/{room_id}/leave")
+
+
+async def test_what_is_sent_without_a_transaction_is_sent_each_time(server_on_each: TestServer) -> None:
+    alice = await server_on_each.register("alice")
+    room_id = await alice.create_room()
+    sent = [await alice.post(f"rooms/{room_id}/send/m.room.message", {"body": "x"}) for _ in range(2)]
+    assert len({answer["event_id"] for answer in sent}) == 2
+    target = sent[0]["event_id"]
+    redaction = await alice.post(f"rooms/{room_id}/redact/{quote(target, safe='')}", {"reason": "typo"})
+    events = {event.event_id: event for event in await seen.timeline(server_on_each, room_id)}
+    assert events[target].content == {}
+    assert events[redaction["event_id"]].content["reason"] == "typo"
+    (await alice("POST", f"rooms/{room_id}/send/m.room.message", {"n": 1.5})).error(400, "M_BAD_JSON")
