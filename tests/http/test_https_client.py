@@ -8,7 +8,9 @@ import pytest
 from aiohttp import web
 
 from myelin.http.client import AddressRefused, AnswerTooLarge, RequestFailed
-from myelin.http.https_client import CannotConnect, HttpsPlace, HttpsTarget, TimedOut
+from myelin.http.https_connecting import CannotConnect
+from myelin.http.https_connection import TimedOut
+from myelin.http.https_place import HttpsPlace, HttpsTarget
 from tls_peers import Ground, answering, hang, open_ground, trickle
 
 
