@@ -15,6 +15,7 @@ from myelin.api.server import (
 )
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
+from myelin.services.accounts.ports import ReservedUserNamespaces
 from myelin.services.federation.handshakes.accepting import Accepting
 from myelin.services.federation.handshakes.asking_in_turn import AskingInTurn
 from myelin.services.federation.handshakes.being_invited import BeingInvited
@@ -153,6 +154,7 @@ def _answering(ground: Ground, services: Mapping[type, Any], shared: _Shared) ->
             shared.introduction,
             shared.outside,
             services[InvitePermission],
+            services[ReservedUserNamespaces],
             ground.database,
             ground.limiter,
         ),

@@ -44,7 +44,10 @@ class Fetching:
         self._writer = writer
 
     async def missing_events(self, server: str, room: Room, pdu: Pdu, ends: Sequence[str]) -> list[Pdu]:
-        """The events between the room's ends and one that hangs on some that are not here, as far as they are given."""
+        """The events between the room's ends and one that hangs on some that are not here, as far as they are given.
+
+        Raises PeerFailed where the server gives none.
+        """
         found: dict[str, Pdu] = {}
         latest = [pdu.event_id]
         for _ in range(MAX_ROUNDS):
@@ -55,8 +58,13 @@ class Fetching:
                 "min_depth": 0,
             }
             path = path_of("/_matrix/federation/v1/get_missing_events/{}", room.room_id)
-            answer = await self._peers.post(server, path, body, timeout_s=TIMEOUT_S)
-            raws = _list_of(answer, "events", MAX_MISSING)
+            try:
+                answer = await self._peers.post(server, path, body, timeout_s=TIMEOUT_S)
+                raws = _list_of(answer, "events", MAX_MISSING)
+            except PeerFailed:
+                if not found:
+                    raise
+                break
             given = await self._checks.checked(raws, room.version, room.room_id)
             new = {p.event_id: p for p in given if p.event_id not in found and p.event_id != pdu.event_id}
             found.update(new)

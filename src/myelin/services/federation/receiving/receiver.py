@@ -181,7 +181,8 @@ class Receiver:
                     if await self._lacks_prevs(room, pdu):
                         await self._close_gap(origin, room, pdu, allowance)
                         room = await self._rooms.get(room_id)
-                judged = await self._judge_anywhere(origin, room, pdu, run.state, allowance)
+                allowance.check()
+                judged = await self._judge(room, pdu, run.state)
                 outcome[pdu.event_id] = judged.refusal
                 await run.add(judged.item)
             except REFUSALS as error:
@@ -193,26 +194,29 @@ class Receiver:
     async def _judge_anywhere(
         self, origin: str, room: Room, pdu: Pdu, before: StatePoint | None, allowance: Allowance
     ) -> Judged:
-        """Judge an event; where what it hangs on is not here, in the state that its server says it was sent in."""
+        """Judge a missing event; where what it hangs on is not here either, in the state that the server says."""
         allowance.check()
         if before is None and await self._lacks_prevs(room, pdu):
             before = await self._point_beyond_gap(origin, room, pdu, allowance)
         return await self._judge(room, pdu, before)
 
     async def _point_beyond_gap(self, origin: str, room: Room, pdu: Pdu, allowance: Allowance) -> StatePoint:
-        """The state before an event as its server says; a server may know it only by what the event hangs on."""
-        allowance.take_state()
-        try:
-            return await self._graph.point_of(room, await self._fetching.state_before(origin, room, pdu.event_id))
-        except PeerRefused:
-            here = await self._graph.points_after(room.room_id, pdu.prev_events)
-            points = list(here.values())
-            for event_id in pdu.prev_events:
-                if event_id not in here:
-                    allowance.take_state()
-                    state = await self._fetching.state_after(origin, room, event_id)
-                    points.append(await self._graph.point_of(room, state))
-            return await self._graph.meet(room, points)
+        """The state before an event: what is here of it is known, of the rest the server is believed."""
+        here = await self._graph.points_after(room.room_id, pdu.prev_events)
+        if not here:
+            allowance.take_state()
+            try:
+                return await self._graph.point_of(room, await self._fetching.state_before(origin, room, pdu.event_id))
+            except PeerRefused:
+                # A server may know it only by what the event hangs on.
+                pass
+        points = list(here.values())
+        for event_id in dict.fromkeys(pdu.prev_events):
+            if event_id not in here:
+                allowance.take_state()
+                state = await self._fetching.state_after(origin, room, event_id)
+                points.append(await self._graph.point_of(room, state))
+        return await self._graph.meet(room, points)
 
     async def _lacks_prevs(self, room: Room, pdu: Pdu) -> bool:
         tip = room.tip
@@ -221,14 +225,18 @@ class Receiver:
         return len(await self._graph.places(room.room_id, pdu.prev_events)) != len(set(pdu.prev_events))
 
     async def _close_gap(self, origin: str, room: Room, pdu: Pdu, allowance: Allowance) -> None:
-        """Take in what lies between the room's ends and an event, oldest first."""
+        """Take in what lies between the room's ends and an event, oldest first.
+
+        Raises NotFound where the event hangs on something unknown all the same: the server that sends it could
+        otherwise make up the state that it is judged in.
+        """
         allowance.take_gap()
         _, tip = await self._rooms.open(room.room_id)
         try:
             found = await self._fetching.missing_events(origin, room, pdu, tip.extremities)
         except PeerFailed as error:
             _log.info("missing events were not given", origin=origin, room_id=room.room_id, error=str(error))
-            return
+            found = []
         here = await self._graph.places(room.room_id, [p.event_id for p in found])
         missing = in_graph_order(p for p in found if p.event_id not in here)
         await self._prepare(origin, room, missing)
@@ -243,6 +251,8 @@ class Receiver:
                 allowance.note(error)
                 _log.info("a missing event was refused", origin=origin, event_id=earlier.event_id, error=str(error))
         await run.write()
+        if await self._lacks_prevs(await self._rooms.get(room.room_id), pdu):
+            raise NotFound("What the event hangs on is not to be had")
 
     async def _prepare(self, origin: str, room: Room, pdus: Sequence[Pdu]) -> None:
         """Have the auth events of some events here, as far as they are to be had."""
