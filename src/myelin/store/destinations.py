@@ -243,13 +243,13 @@ def begin_transaction(server_name: str, position: int, transaction_id: str, cont
 
 
 @statement(
-    "INSERT INTO destinations (server_name, position, transaction_id, contents)"
-    " VALUES (:server_name, :position, NULL, NULL) ON CONFLICT (server_name) DO UPDATE SET"
-    " position = CASE WHEN destinations.position > excluded.position THEN destinations.position"
-    " ELSE excluded.position END, transaction_id = NULL, contents = NULL"
+    "UPDATE destinations SET position = CASE WHEN position > :position THEN position ELSE :position END,"
+    " transaction_id = CASE WHEN transaction_id = :transaction_id THEN NULL ELSE transaction_id END,"
+    " contents = CASE WHEN transaction_id = :transaction_id THEN NULL ELSE contents END"
+    " WHERE server_name = :server_name"
 )
-def end_transaction(server_name: str, position: int) -> Statement:
-    """The transaction was taken: the server has events up to a position."""
+def end_transaction(server_name: str, position: int, transaction_id: str) -> Statement:
+    """The transaction was taken: the server has events up to a position. One that was begun since stays."""
 
 
 @statement(

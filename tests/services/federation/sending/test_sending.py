@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from myelin.services.federation.peers.errors import PeerRefused, PeerUnreachable
-from myelin.services.federation.sending import destination, outgoing_queue, transmissions
+from myelin.services.federation.sending import destination, outgoing_queue, taken, transmissions
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
+from myelin.store.destinations import DestinationStore
+from polling import until
 from room_house import House
 from sending_peers import Sender, Taken, sending_house
 
@@ -156,6 +158,75 @@ async def test_the_same_transaction_is_repeated_after_a_crash(tmp_path: Path, da
         assert list(dict.fromkeys(peers.texts("peer2"))) == ["one", "two", "three"]
         assert len(peers.edus("peer1", "x")) == 1
         await again.stop()
+
+
+async def test_what_a_server_took_is_written_by_the_clock(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taken, "WRITE_AFTER_S", 0.05)
+    async with sending_house(tmp_path, database_url) as (house, peers, _):
+        room_id = await shared_room(house, "peer1", "peer2")
+        before, store = house.ground.feed.position, DestinationStore(house.ground.database)
+        await house.say(room_id, "alice", "one")
+        for name in ("peer1", "peer2"):
+            await until(lambda name=name: is_after(store, name, before))
+            await until(lambda name=name: is_settled(store, name))
+        assert peers.texts("peer1")[-1] == peers.texts("peer2")[-1] == "one"
+
+
+async def test_what_a_server_took_is_written_with_what_it_is_sent_next_or_when_sending_stops(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taken, "WRITE_AFTER_S", 3_600)
+    async with sending_house(tmp_path, database_url) as (house, peers, sender):
+        room_id = await shared_room(house, "peer1")
+        store, gate = DestinationStore(house.ground.database), asyncio.Event()
+        before_one = house.ground.feed.position
+        await house.say(room_id, "alice", "one")
+        await peers.until(lambda: peers.texts("peer1")[-1:] == ["one"])
+        before_two = house.ground.feed.position
+        peers.scripts["peer1"] = lambda _: gate.wait()
+        await house.say(room_id, "alice", "two")
+        await peers.until(lambda: peers.tried[-1].texts == ["two"])
+        under_way = await store.under_way("peer1")
+        assert under_way is not None
+        assert under_way.transaction_id == peers.tried[-1].transaction_id
+        got = await store.position("peer1")
+        assert got is not None
+        assert before_one < got <= before_two
+        gate.set()
+        await peers.until(lambda: peers.texts("peer1")[-1] == "two")
+        await sender.stop()
+        assert await store.under_way("peer1") is None
+        assert await is_after(store, "peer1", before_two)
+
+
+async def test_what_a_server_took_is_repeated_under_the_same_id_by_who_crashed_before_it_was_written(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taken, "WRITE_AFTER_S", 3_600)
+    async with sending_house(tmp_path, database_url) as (house, peers, sender):
+        room_id = await shared_room(house, "peer1")
+        await house.say(room_id, "alice", "one")
+        await peers.until(lambda: peers.texts("peer1")[-1:] == ["one"])
+        last = peers.taken["peer1"][-1]
+        await sender.crash()
+        await house.say(room_id, "alice", "two")
+        again = Sender(house, peers, house.ground.clock, "one" if not database_url else "two")
+        again.ledger._is_alone = True  # its predecessor is known to be dead
+        await again.start()
+        await peers.until(lambda: peers.texts("peer1")[-1] == "two")
+        repeated = [t for t in peers.taken["peer1"] if "one" in t.texts]
+        assert [(t.transaction_id, t.texts) for t in repeated] == [(last.transaction_id, last.texts)] * 2
+        await again.stop()
+
+
+async def is_after(store: DestinationStore, server_name: str, position: int) -> bool:
+    return (await store.position(server_name) or 0) > position
+
+
+async def is_settled(store: DestinationStore, server_name: str) -> bool:
+    return await store.under_way(server_name) is None
 
 
 async def test_a_server_that_was_away_gets_what_it_missed(tmp_path: Path, database_url: str) -> None:
