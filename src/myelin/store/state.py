@@ -7,6 +7,8 @@ from myelin.db.sql import Statement
 
 OPEN = 9_223_372_036_854_775_807
 """`to_pos` of what is current."""
+FIRST = -OPEN
+"""Before every `from_pos`."""
 
 
 class StateRow(NamedTuple):
@@ -159,11 +161,18 @@ class StateStore(Store):
         """A user's memberships at a position."""
 
     @query(
-        f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
-        "AND from_pos <= :position ORDER BY room_id, from_pos"
+        "SELECT room_id, membership, event_id, from_pos, to_pos FROM state "
+        "WHERE type = 'm.room.member' AND state_key = :user_id "
+        "AND (room_id, from_pos) > (:room_id, :from_pos) AND from_pos <= :position "
+        "ORDER BY room_id, from_pos LIMIT :limit"
     )
-    async def memberships_until(self, user_id: str, position: int) -> list[Membership]:
-        """All that a user's memberships ever were up to a position, by room, oldest first."""
+    async def memberships_from(
+        self, user_id: str, position: int, room_id: str, from_pos: int, limit: int
+    ) -> list[tuple[str, str | None, str, int, int]]:
+        """What a user's memberships ever were up to a position, by room, oldest first: those after one in a room.
+
+        Room ID, membership, event ID, and from when to when.
+        """
 
     @query(
         f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
