@@ -4,19 +4,26 @@ import asyncio
 from typing import Any
 
 import pytest
+import uvloop
 
 from myelin.http import https_client, https_connecting, https_pool
 from myelin.http.client import AnswerTooLarge, RequestFailed
 from myelin.http.https_connecting import CannotConnect
 from myelin.http.https_connection import MAX_HEAD_BYTES, TimedOut
 from myelin.http.https_place import HttpsPlace, HttpsTarget
-from polling import until
+from polling import DEADLINE_S, until
 from raw_tls_peer import Visit, always, raw_peer
 from tls_peers import Ground
 
 TARGET = HttpsTarget("name.test", 443, "name.test", "name.test")
 YES = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(params=["asyncio", "uvloop"], autouse=True, scope="module")
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """TLS of both: the server runs on the second, and most tests on the first."""
+    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
 
 
 async def ask(ground: Ground, method: str = "GET", path: str = "/x", **options: Any) -> bytes:
@@ -93,6 +100,7 @@ async def test_an_answer_that_ends_in_another_way_is_the_last_of_its_connection(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nyes\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nyes",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nyes\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nyes\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\n3\r\nyes\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length : 3\r\n\r\nyes",
         b"HTTP/1.1 200 OK\r\nX-A: b\r\n folded\r\nContent-Length: 3\r\n\r\nyes",
@@ -156,11 +164,12 @@ async def test_an_answer_that_comes_too_slowly_is_not_waited_for(ground: Ground,
             await visit.say(bytes([byte]))
             await asyncio.sleep(0.01)
 
+    makes_sense = where in (len(b"HTTP/1.1 200 OK\r\nContent-"), len(YES) - 1)
     async with raw_peer(ground, act):
         with pytest.raises(RequestFailed) as failure:
-            await ask(ground, timeout_s=0.5)
+            await ask(ground, timeout_s=0.5 if makes_sense else DEADLINE_S)
         # Where the bytes make no sense that is found out first.
-        assert isinstance(failure.value, TimedOut) == (where in (len(b"HTTP/1.1 200 OK\r\nContent-"), len(YES) - 1))
+        assert isinstance(failure.value, TimedOut) == makes_sense
         await until(lambda: ground.client.connections == 0)
 
 
@@ -331,10 +340,11 @@ async def test_a_connection_proves_one_name_and_is_used_for_that_one_alone(groun
 
 async def test_a_server_that_is_silent_in_the_handshake_is_left_for_another(ground: Ground, monkeypatch: Any) -> None:
     monkeypatch.setattr(https_connecting, "CONNECT_TIMEOUT_S", 0.3)
-    hung = asyncio.Event()
+    left = asyncio.Event()
 
-    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await hung.wait()
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the other side hangs up
+        left.set()
         writer.close()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
@@ -342,7 +352,7 @@ async def test_a_server_that_is_silent_in_the_handshake_is_left_for_another(grou
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(CannotConnect):
             await ask(ground, target=HttpsTarget("127.0.0.1", port, "127.0.0.1", "x"))
-        hung.set()
+        await asyncio.wait_for(left.wait(), 60)
 
 
 async def test_no_more_are_asked_at_once_than_there_are_places(ground: Ground) -> None:
