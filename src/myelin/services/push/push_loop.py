@@ -62,6 +62,7 @@ class PushLoop:
         self._targets = targets
         self._deliveries = deliveries
         self._clock = clock
+        self._began_at = feed.position
         self._is_leading = False
         self._heard: list[Heard] = []
         self._is_overrun = False
@@ -73,7 +74,7 @@ class PushLoop:
     async def run(self) -> None:
         """Send notifications whenever no other process does, for ever."""
         while True:
-            if await self._cursor.take(self._feed.position):
+            if await self._cursor.take(self._began_at):
                 await self._lead()
             await asyncio.sleep(TAKE_EVERY_S)
 

@@ -72,6 +72,7 @@ class OutgoingQueue:
         self._heard: list[Heard] = []
         self._is_overrun = False
         self._is_telling = False
+        self._began_at = feed.position
         self._reached = 0
         self._news = asyncio.Event()
         self._noted_at = self._forgot_at = 0.0
@@ -132,7 +133,7 @@ class OutgoingQueue:
     async def run(self) -> None:
         """Send whenever no other process does, for ever."""
         while True:
-            if await self._ledger.take(self._feed.position):
+            if await self._ledger.take(self._began_at):
                 await self._lead()
             await asyncio.sleep(TAKE_EVERY_S)
 
