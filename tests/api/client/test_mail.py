@@ -19,8 +19,9 @@ EMAIL = "m.login.email.identity"
 
 async def registered(server: TestServer, mail: MailServer, name: str = "alice", address: str = ADDRESS) -> Client:
     """A user who registered with an address."""
+    before = len(mail.mails)
     creds = await ask(server.anonymous, REGISTER, address)
-    await follow(server, link_in(await mail.next(len(mail.mails) + 1)))
+    await follow(server, link_in(await mail.next(before + 1)))
     return await server.register(name, auth={"type": EMAIL, "threepid_creds": creds})
 
 
