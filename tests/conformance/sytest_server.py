@@ -12,6 +12,7 @@ SETTINGS = (
     "rate_limits.enabled=false",
     "registration.guests=true",
     "registration.email=optional",
+    "registration.display_name_from_username=true",
     "rooms.directory_needs_login=false",
     "registration.reserved_usernames=[]",
     "passwords.min_length=1",

@@ -222,11 +222,24 @@ class StateStore(Store):
         """Users who were joined to one of the rooms at `after`, and whose membership changed up to `until`."""
 
     @query(
-        "SELECT DISTINCT state_key FROM state WHERE room_id IN :room_ids AND type = 'm.room.member' "
-        "AND membership = 'join' AND from_pos > :after AND from_pos <= :until AND to_pos > :until"
+        "SELECT DISTINCT now.state_key FROM state AS now WHERE now.room_id IN :room_ids AND now.type = 'm.room.member' "
+        "AND now.membership = 'join' AND now.from_pos > :after AND now.from_pos <= :until AND now.to_pos > :until "
+        "AND (NOT EXISTS (SELECT 1 FROM state AS was WHERE was.room_id = now.room_id AND was.type = now.type "
+        "AND was.state_key = now.state_key AND was.membership = 'join' AND was.from_pos <= :after "
+        "AND was.to_pos > :after) "
+        "OR EXISTS (SELECT 1 FROM state AS away WHERE away.room_id = now.room_id AND away.type = now.type "
+        "AND away.state_key = now.state_key AND away.membership <> 'join' AND away.from_pos > :after "
+        "AND away.to_pos <= :until))"
     )
     async def joins_begun(self, room_ids: list[str], after: int, until: int) -> list[str]:
-        """Users who are joined to one of the rooms at `until` by a membership that is newer than `after`."""
+        """Users who are joined to one of the rooms at `until` and were not all the time since `after`."""
+
+    @query(
+        "SELECT DISTINCT state_key FROM state WHERE room_id IN :room_ids AND type = 'm.room.member' "
+        "AND membership = 'invite' AND from_pos > :after AND from_pos <= :until AND to_pos > :until"
+    )
+    async def invites_begun(self, room_ids: list[str], after: int, until: int) -> list[str]:
+        """Users who are invited to one of the rooms at `until` by a membership that is newer than `after`."""
 
     @query(
         "SELECT s.room_id, s.from_pos, e.json FROM state AS s JOIN events AS e ON e.event_id = s.event_id "

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from inprocess import Client, TestServer, make_config, running_server
 from myelin.services.rooms.cache import Rooms
 from myelin.services.sync.answers import MAX_TO_DEVICE
@@ -183,6 +185,22 @@ async def test_comings_and_goings_are_found_in_the_database_where_memory_does_no
         await alice.send(room_id, str(number))
     server_on_each.app.services[Rooms].drop(room_id)
     assert devices(await sync()) == ({carol.user_id}, {bob.user_id})
+
+
+@pytest.mark.parametrize("filler", [0, 30])
+async def test_who_is_invited_has_keys_to_fetch(server_on_each: TestServer, filler: int) -> None:
+    alice, bob = await server_on_each.register("alice"), await server_on_each.register("bob")
+    room_id = await alice.create_room()
+    sync = Syncing(alice)
+    await sync()
+    await alice.post(f"rooms/{room_id}/invite", {"user_id": bob.user_id})
+    for number in range(filler):
+        await alice.send(room_id, str(number))
+    if filler:
+        server_on_each.app.services[Rooms].drop(room_id)
+    assert (await sync())["device_lists"] == {"changed": [bob.user_id]}
+    await bob.post(f"rooms/{room_id}/leave")
+    assert devices(await sync()) == (set(), set())
 
 
 async def test_a_new_device_is_a_change(server: TestServer) -> None:

@@ -49,6 +49,7 @@ from myelin.services.rooms.aliases import RoomAliases
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.canonical_alias import CANONICAL_ALIAS, CanonicalAliasCheck
 from myelin.services.rooms.create import RoomCreation
+from myelin.services.rooms.directory_move import DirectoryMove
 from myelin.services.rooms.hierarchy import Hierarchy
 from myelin.services.rooms.invite_permission import InvitePermission
 from myelin.services.rooms.mutual_rooms import MutualRooms
@@ -152,9 +153,9 @@ def _add_sending(ground: Ground, services: Mapping[type, Any], made: dict[type, 
         ground.clock,
         ground.randomness,
     )
-    made[RoomUpgrades] = RoomUpgrades(
-        name, rooms, writer, names, made[Aliases], database, ground.committer, ground.randomness
-    )
+    directory = DirectoryMove(made[Aliases], database, ground.committer)
+    made[RoomMoves].append(directory)
+    made[RoomUpgrades] = RoomUpgrades(name, rooms, writer, names, directory, database, ground.randomness)
     made[Reports] = Reports(name, rooms, database, ground.clock)
 
 

@@ -19,6 +19,9 @@ class Registration(Section, frozen=True, kw_only=True):
     guests: Annotated[
         bool, about("Let clients make guest accounts, which have no password, where registration is not closed.")
     ] = False
+    display_name_from_username: Annotated[
+        bool, about("Whether a new user's display name is their user name until they choose one.")
+    ] = False
     reserved_usernames: Annotated[
         tuple[str, ...], about("Names (without @ and server) that nobody can register; `myelin user create` can.")
     ] = ("abuse", "admin", "administrator", "hostmaster", "postmaster", "root", "security", "server", "webmaster")

@@ -21,6 +21,7 @@ from myelin.matrix.identifiers import is_user_id, new_user_id
 from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.passwords import PasswordService
 from myelin.services.accounts.ports import ReservedUserNamespaces
+from myelin.services.accounts.profiles import first_display_name
 from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
 from myelin.services.accounts.sessions import NewDevice, SessionService, SignedIn
 from myelin.services.accounts.uia_stages import EMAIL_STAGE
@@ -161,6 +162,9 @@ class RegistrationService:
             )
             if added is None:
                 raise UserInUse("This user name is taken")
+            if self._config.display_name_from_username:
+                name = first_display_name(account.user_id)
+                await transaction.execute(name.sql, name.args)
             if account.registration_token is not None:
                 await self._use(RegistrationTokenStore(transaction), account.registration_token)
             if account.email_sid is not None:

@@ -3,24 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from myelin.bus.news import RoomPublished
-from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
 from myelin.matrix.errors import Forbidden, MatrixError
 from myelin.matrix.events.pdu import Pdu, StateKey
-from myelin.services.directory.aliases import Aliases
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.canonical_alias import CANONICAL_ALIAS
 from myelin.services.rooms.create import new_room_id, supported_version
+from myelin.services.rooms.directory_move import DirectoryMove
 from myelin.services.rooms.founding import additional_creators
 from myelin.services.rooms.members import POWER_LEVELS, content_of, power_levels
 from myelin.services.rooms.ports import MemberNames
 from myelin.services.rooms.replacement import Replacement, restricted_levels
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.writer import Check, RoomWriter
-from myelin.store.directory import DirectoryStore, move_aliases, publish_room, unpublish_room
-from myelin.store.signals import put_room_published
 from myelin.store.state import StateStore
 from myelin.telemetry.ambient import Randomness
 
@@ -39,19 +35,16 @@ class RoomUpgrades:
         rooms: Rooms,
         writer: RoomWriter,
         names: MemberNames,
-        aliases: Aliases,
+        directory: DirectoryMove,
         database: Database,
-        committer: Committer,
         randomness: Randomness,
     ) -> None:
         self._server_name = server_name
         self._rooms = rooms
         self._writer = writer
         self._names = names
-        self._aliases = aliases
-        self._directory = DirectoryStore(database)
+        self._directory = directory
         self._state = StateStore(database)
-        self._committer = committer
         self._randomness = randomness
 
     async def upgrade(self, user_id: str, room_id: str, new_version: str, creators: Any = None) -> str:
@@ -105,27 +98,7 @@ class RoomUpgrades:
 
     async def _move_directory(self, old: Room, new_id: str, user_id: str) -> None:
         """Point aliases and the public list to the new room; it names its canonical alias, the old one no more."""
-        moved = set(await self._aliases.of_room(old.room_id))
-        is_public = await self._directory.is_published(old.room_id) is not None
-        news = (RoomPublished(old.room_id), RoomPublished(new_id)) if is_public else ()
-        await self._committer.commit(
-            Write(
-                lambda position: [
-                    move_aliases(old.room_id, new_id),
-                    *(
-                        (
-                            unpublish_room(old.room_id),
-                            publish_room(new_id),
-                            put_room_published(position, old.room_id),
-                            put_room_published(position, new_id),
-                        )
-                        if is_public
-                        else ()
-                    ),
-                ],
-                news=news,
-            )
-        )
+        moved = await self._directory.move(old.room_id, new_id)
         canonical = content_of(old, CANONICAL_ALIAS)
         if named := _of_moved(canonical, moved):
             await self._try(new_id, _state(user_id, CANONICAL_ALIAS, named))
