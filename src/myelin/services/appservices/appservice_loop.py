@@ -7,7 +7,8 @@ import structlog
 
 from myelin.bus.feed import Feed
 from myelin.bus.news import News, RoomEvents
-from myelin.services.appservices.cursor import AppserviceCursor, LeaseLost
+from myelin.db.lease import LeaseLost
+from myelin.services.appservices.cursor import AppserviceCursor
 from myelin.services.appservices.registration import Registration
 from myelin.services.appservices.registry import Appservices
 from myelin.services.appservices.serving import Serving

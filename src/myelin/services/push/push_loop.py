@@ -10,9 +10,10 @@ import structlog
 from myelin.bus.feed import Feed
 from myelin.bus.news import PushersChanged, ReceiptMoved, RoomEvents
 from myelin.db.connection import Database, DatabaseError
+from myelin.db.lease import RENEW_S, LeaseLost
 from myelin.db.sql import Statement
 from myelin.matrix.push_rules import Actions
-from myelin.services.push.cursor import RENEW_S, LeaseLost, PushCursor
+from myelin.services.push.cursor import PushCursor
 from myelin.services.push.deliveries import Deliveries
 from myelin.services.push.push_users import PushUsers
 from myelin.services.push.targets import Target, Targets

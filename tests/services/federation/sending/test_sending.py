@@ -149,7 +149,7 @@ async def test_the_same_transaction_is_repeated_after_a_crash(tmp_path: Path, da
         gate.set()
         count = len(peers.tried)
         again = Sender(house, peers, house.ground.clock, "one" if not database_url else "two")
-        again.ledger._is_alone = True  # its predecessor is known to be dead
+        again.ledger._lease.is_alone = True  # its predecessor is known to be dead
         await again.start()
         await peers.until(lambda: "three" in peers.texts("peer1") and "three" in peers.texts("peer2"))
         repeated = next(t for t in peers.tried[count:] if t.server_name == "peer1")
@@ -213,7 +213,7 @@ async def test_what_a_server_took_is_repeated_under_the_same_id_by_who_crashed_b
         await sender.crash()
         await house.say(room_id, "alice", "two")
         again = Sender(house, peers, house.ground.clock, "one" if not database_url else "two")
-        again.ledger._is_alone = True  # its predecessor is known to be dead
+        again.ledger._lease.is_alone = True  # its predecessor is known to be dead
         await again.start()
         await peers.until(lambda: peers.texts("peer1")[-1] == "two")
         repeated = [t for t in peers.taken["peer1"] if "one" in t.texts]
@@ -242,7 +242,7 @@ async def test_a_server_that_was_away_gets_what_it_missed(tmp_path: Path, databa
         tries = len(peers.tried)
         await sender.stop()
         again = Sender(house, peers, house.ground.clock, "two")
-        again.ledger._is_alone = True
+        again.ledger._lease.is_alone = True
         await again.start()
         await peers.until(lambda: len(peers.tried) > tries)
         del peers.scripts["peer1"]
@@ -312,7 +312,7 @@ async def test_one_of_two_processes_sends(tmp_path: Path, postgres_url: str) -> 
 async def test_who_lost_the_lease_stops(tmp_path: Path, postgres_url: str) -> None:
     async with sending_house(tmp_path, postgres_url) as (house, peers, first):
         second = Sender(house, peers, house.ground.clock, "two")
-        second.ledger._is_alone = True  # takes the lease whatever is said of it
+        second.ledger._lease.is_alone = True  # takes the lease whatever is said of it
         second.task = asyncio.get_running_loop().create_task(second.queue.run())
         await peers.until(lambda: second.queue.is_leading)
         room_id = await shared_room(house, "peer1")

@@ -14,10 +14,11 @@ from myelin.bus.feed import Feed
 from myelin.bus.news import DeviceListChanged, EdusQueued, EventForwarded, RoomEvents
 from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
+from myelin.db.lease import LeaseLost
 from myelin.db.sql import Statement
 from myelin.services.federation.sending.fleeting_edus import edu_json
 from myelin.services.federation.sending.heard import Heard, LogReading, Sorting
-from myelin.services.federation.sending.ledger import LeaseLost, Ledger
+from myelin.services.federation.sending.ledger import Ledger
 from myelin.services.federation.sending.outgoing_event import OutgoingEvent
 from myelin.services.federation.sending.ports import LogFollowers
 from myelin.services.federation.sending.transmissions import Transmissions

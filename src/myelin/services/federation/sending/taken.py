@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import structlog
 
+from myelin.db.lease import LeaseLost
 from myelin.matrix.errors import MyelinError
-from myelin.services.federation.sending.ledger import LeaseLost, Ledger
+from myelin.services.federation.sending.ledger import Ledger
 from myelin.store.destinations import end_transaction
 
 WRITE_AFTER_S = 1.0

@@ -7,12 +7,13 @@ from typing import Any
 
 import structlog
 
+from myelin.db.lease import LeaseLost
 from myelin.db.sql import Statement
 from myelin.services.federation.peers.errors import PeerFailed, PeerRefused
 from myelin.services.federation.peers.paths import path_of
 from myelin.services.federation.sending.backlog import Backlog
 from myelin.services.federation.sending.destination import Destination
-from myelin.services.federation.sending.ledger import LeaseLost, Ledger
+from myelin.services.federation.sending.ledger import Ledger
 from myelin.services.federation.sending.outgoing_event import OutgoingEvent
 from myelin.services.federation.sending.ports import Transport
 from myelin.services.federation.sending.taken import TakenTransactions
