@@ -92,7 +92,7 @@ class _Shared:
 def make_handshakes(ground: Ground, services: Mapping[type, Any]) -> Part:
     """Join, leave, invite and knock, as the one who asks and as the one who is asked."""
     shared = _Shared(ground, services)
-    received = ReceivedRooms(services[PduChecks])
+    received = ReceivedRooms(services[PduChecks], ground.clock)
     missing = MissingMembers(
         shared.residence, shared.rooms, services[GraphWriter], services[RoomGraph], received, services[Peers]
     )

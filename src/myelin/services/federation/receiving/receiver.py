@@ -206,7 +206,9 @@ class Receiver:
         if not here:
             allowance.take_state()
             try:
-                return await self._graph.point_of(room, await self._fetching.state_before(origin, room, pdu.event_id))
+                return await self._graph.point_of(
+                    room, await self._fetching.state_before(origin, room, pdu.event_id, room.state)
+                )
             except PeerRefused:
                 # A server may know it only by what the event hangs on.
                 pass
