@@ -44,7 +44,6 @@ from myelin.services.federation.peers.peers import Peers
 from myelin.services.federation.receiving.pdu_checks import PduChecks
 from myelin.services.federation.receiving.ports import OutsideEvents
 from myelin.services.federation.receiving.receiver import Receiver
-from myelin.services.federation.sending.outgoing_queue import OutgoingQueue
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.graph_writer import GraphWriter
 from myelin.services.rooms.graph.room_graph import RoomGraph
@@ -141,7 +140,6 @@ def _answering(ground: Ground, services: Mapping[type, Any], shared: _Shared) ->
             shared.signed,
             shared.own_events,
             services[Receiver],
-            services[OutgoingQueue],
             ground.database,
             ground.limiter,
         ),

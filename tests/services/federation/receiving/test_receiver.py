@@ -14,6 +14,7 @@ from myelin.matrix.events.pdu import Pdu
 from myelin.services.federation.peers.errors import PeerRefused
 from myelin.services.federation.receiving.transactions import MAX_EDUS, MAX_PDUS, MAX_WAITING
 from myelin.services.rooms.graph.events_by_id import EventsById, TooMuchWork
+from myelin.store.destinations import DestinationStore
 from myelin.store.events import HIDDEN, OUTLIER, REJECTED, SOFT_FAILED, EventStore
 from myelin.store.rooms import RoomStore
 from remote_room import ALICE, BOB, RemoteRoom
@@ -431,3 +432,18 @@ async def test_a_server_that_does_not_wait_for_answers_is_told_to(house: House) 
     answers = await asyncio.gather(*(send(i) for i in range(MAX_WAITING + 3)))
     assert sorted(answers) == ["done"] * MAX_WAITING + ["later"] * 3
     assert await send(99) == "done"
+
+
+async def test_what_is_handed_in_is_noted_to_be_sent_on_by_the_same_write(house: House) -> None:
+    remote, receiving, last = await begin(house)
+    joins = [remote.join("@eve:hs5", last), remote.join("@eve:hs6", last)]
+    # The first comes next in the room, the second on a branch of its own.
+    for pdu, origin in zip(joins, ("hs5", "hs6"), strict=True):
+        await receiving.receiver.accept(origin, pdu, is_sent_on=True)
+        (place,) = await EventStore(house.ground.database).places([pdu.event_id])
+        (noted,) = await DestinationStore(house.ground.database).forwarded(place.position, place.position)
+        assert (noted.room_id, noted.event_id, noted.origin) == (remote.room_id, pdu.event_id, origin)
+    more = remote.join("@mallory:hs5", *joins)
+    await receiving.receiver.accept("hs5", more)
+    (place,) = await EventStore(house.ground.database).places([more.event_id])
+    assert await DestinationStore(house.ground.database).forwarded(place.position, 2**62) == []

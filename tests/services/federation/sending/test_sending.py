@@ -11,8 +11,10 @@ from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
 from myelin.store.destinations import DestinationStore
 from polling import until
+from remote_room import RemoteRoom
 from room_house import House
-from sending_peers import Sender, Taken, sending_house
+from scripted_peer import Receiving, ScriptedPeer
+from sending_peers import Sender, Taken, send_on, sending_house
 
 
 @pytest.fixture(autouse=True)
@@ -61,13 +63,13 @@ async def test_events_go_in_order_to_each_server_in_the_room(tmp_path: Path, dat
 
 
 async def test_events_of_others_are_not_sent_but_forwarded_where_asked(tmp_path: Path, database_url: str) -> None:
-    async with sending_house(tmp_path, database_url) as (house, peers, sender):
+    async with sending_house(tmp_path, database_url) as (house, peers, _):
         room_id = await shared_room(house, "peer1", "peer2")
         event_id = await house.set_membership(room_id, "carol:peer3", "join")
         await house.say(room_id, "alice", "one")
         await peers.until(lambda: all("one" in peers.texts(f"peer{i}") for i in (1, 2, 3)))
         assert all("m.room.member" not in peers.texts(f"peer{i}") for i in (1, 2, 3))
-        await sender.queue.forward(room_id, event_id, origin="peer3")
+        await send_on(house.ground.committer, room_id, event_id, "peer3")
         await house.say(room_id, "alice", "two")
         await peers.until(lambda: all("two" in peers.texts(f"peer{i}") for i in (1, 2, 3)))
         assert peers.texts("peer1") == ["one", "m.room.member", "two"]
@@ -254,6 +256,22 @@ async def test_a_server_that_was_away_gets_what_it_missed(tmp_path: Path, databa
         await house.say(many, "alice", "live")
         await peers.until(lambda: peers.texts("peer1")[-1] == "live")
         await again.stop()
+
+
+async def test_a_server_that_was_away_gets_what_is_sent_on(tmp_path: Path, database_url: str) -> None:
+    async with sending_house(tmp_path, database_url) as (house, peers, _):
+        remote = RemoteRoom("one")
+        receiving = Receiving(house, ScriptedPeer(remote))
+        last = await receiving.adopt(remote, remote.begin())
+        peers.scripts["hs2"] = unreachable
+        await house.say(remote.room_id, "me", "wakes")
+        await peers.until(lambda: "hs2" in {taken.server_name for taken in peers.tried})
+        await receiving.receiver.accept("hs5", remote.join("@eve:hs5", last), is_sent_on=True)
+        del peers.scripts["hs2"]
+        await peers.until(lambda: "m.room.member" in peers.texts("hs2"))
+        await house.say(remote.room_id, "me", "end")
+        await peers.until(lambda: "end" in peers.texts("hs5"))
+        assert "m.room.member" not in peers.texts("hs5")
 
 
 async def test_a_server_that_left_meanwhile_gets_nothing_from_after_it_left(tmp_path: Path) -> None:
@@ -454,7 +472,7 @@ async def test_what_was_written_while_nobody_sent_is_sent(tmp_path: Path, databa
         for i in range(5):
             await house.say(room_id, "alice", str(i))
         joined = await house.set_membership(room_id, "late:peer2", "join")
-        await sender.queue.forward(room_id, joined, origin="peer2")
+        await send_on(house.ground.committer, room_id, joined, "peer2")
         await house.say(room_id, "alice", "end")
         again: Sender = Sender(house, peers, house.ground.clock, "two")
         await again.start()

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import msgspec
 import structlog
 
 from myelin.matrix.errors import AuthRejected, CoreError, Forbidden, InvalidParam, MyelinError, NotFound
@@ -148,9 +149,11 @@ class Receiver:
             return Forbidden("The server is banned from the room")
         return None
 
-    async def accept(self, origin: str, pdu: Pdu) -> None:
+    async def accept(self, origin: str, pdu: Pdu, *, is_sent_on: bool = False) -> None:
         """Take in an event of a handshake, whose signatures were checked; it must be allowed in the room as it is now.
 
+        With `is_sent_on` it is on its way to the room's other servers for good when this returns, whatever becomes
+        of the process; events of our own users always are.
         Raises Forbidden where it is rejected or soft-failed, NotFound where the room is not here.
         """
         async with self._locks.of(pdu.room_id):
@@ -163,7 +166,8 @@ class Receiver:
                 raise Forbidden(f"The event is not allowed: {judged.refusal}") from judged.refusal
             if judged.item.soft_failed:
                 raise Forbidden("The event is not allowed in the room as it is now")
-            await self._writer.receive(pdu.room_id, [judged.item])
+            sent_on_from = origin if is_sent_on else ""
+            await self._writer.receive(pdu.room_id, [msgspec.structs.replace(judged.item, sent_on_from=sent_on_from)])
 
     async def take_in(self, origin: str, room_id: str, pdus: Sequence[Pdu]) -> Outcome:
         """Take in events whose signatures were checked, in the order of the graph; the room is locked."""

@@ -23,7 +23,7 @@ from myelin.services.federation.sending.outgoing_event import OutgoingEvent
 from myelin.services.federation.sending.ports import LogFollowers
 from myelin.services.federation.sending.transmissions import Transmissions
 from myelin.services.rooms.cache import Rooms
-from myelin.store.destinations import DestinationStore, drop_replaced_edus, put_forwarded_event, put_outgoing_edu
+from myelin.store.destinations import DestinationStore, drop_replaced_edus, put_outgoing_edu
 from myelin.telemetry.ambient import Clock
 
 TAKE_EVERY_S = 5.0
@@ -105,18 +105,6 @@ class OutgoingQueue:
                     news=[EdusQueued(names)],
                 )
             )
-
-    async def forward(self, room_id: str, event_id: str, *, origin: str) -> None:
-        """Send an event of `origin`, written to the room just now, to the other servers that are in the room.
-
-        It is on its way for good when this returns, whatever becomes of the process.
-        """
-        await self._committer.commit(
-            Write(
-                lambda position: [put_forwarded_event(position, room_id, event_id, origin)],
-                news=[EventForwarded(room_id, event_id, origin)],
-            )
-        )
 
     def heard_from(self, server_name: str) -> None:
         """The server speaks to us: what waits for it is tried at once."""

@@ -98,7 +98,7 @@ class Branches:
         plan = await self._redacting.plan(room, [pdu])
         extremities = (*ends.others, *((pdu.event_id,) if ends.is_end else ()))
         tip.extremities, tip.depth = extremities, await self._depth(room, ends, pdu)
-        return self._write(room, tip, pdu, before, change, plan, ends)
+        return self._write(room, tip, item, before, change, plan, ends)
 
     async def point_before(self, room: Room, item: Incoming) -> StatePoint:
         """The state before an event. Raises TooMuchWork, or NotFound where that is not known."""
@@ -137,8 +137,16 @@ class Branches:
         return max([other.depth for other in others.values()] + ([pdu.depth] if ends.is_end else []), default=pdu.depth)
 
     def _write(
-        self, room: Room, tip: Tip, pdu: Pdu, before: StatePoint, change: Change, plan: RedactionPlan, ends: NewEnds
+        self,
+        room: Room,
+        tip: Tip,
+        item: Incoming,
+        before: StatePoint,
+        change: Change,
+        plan: RedactionPlan,
+        ends: NewEnds,
     ) -> Write:
+        pdu = item.pdu
         shown = plan.shown_as.get(pdu.event_id, pdu)
         is_shown = pdu.event_id not in plan.hidden and not is_hidden(pdu)
         is_gap = bool(ends.missing) and len(ends.missing) == len(set(pdu.prev_events))
@@ -158,6 +166,7 @@ class Branches:
                     if change.ended or is_gap or not is_shown
                     else ()
                 ),
+                *item.sending_on(position),
             ],
             chain=tip,
             tip=(tip.extremities, tip.depth),
@@ -168,7 +177,8 @@ class Branches:
                     state=tuple(change.entries.items()),
                     aside=aside,
                     is_gap=is_gap,
-                )
+                ),
+                *item.news_of_sending_on,
             ],
         )
 
