@@ -33,6 +33,7 @@ def serve_command(given: Mapping[str, Any]) -> list[str]:
         settings.append(f"federation.extra_ca={given['federation_ca_file']}")
     if mail := given.get("smtp"):
         settings += [f"mail.smtp_host={mail['host']}", f"mail.smtp_port={mail['port']}", "mail.security=none"]
+        settings.append("mail.links_need_a_button=false")
     if given.get("app_service_config_files"):
         settings.append(f"appservices.registrations={json.dumps(given['app_service_config_files'])}")
     host = given["bind_host"]

@@ -64,6 +64,16 @@ async def test_what_the_mail_is(tmp_path: Path) -> None:
         assert "60 minutes" in text_of(sent)
 
 
+async def test_opening_a_link_is_enough_where_the_configuration_says_so(tmp_path: Path) -> None:
+    async with house(tmp_path, links_need_a_button=False) as (server, mail):
+        creds = await ask(server.anonymous, REGISTER)
+        link = re.sub(r"^https?://[^/]+", server.base, link_in(await mail.next()))
+        for status in (200, 404):
+            async with server.session.get(link) as shown:
+                assert shown.status == status
+        await server.register("alice", auth={"type": EMAIL, "threepid_creds": creds})
+
+
 async def test_a_link_works_once_and_opening_it_is_not_enough(tmp_path: Path) -> None:
     async with house(tmp_path) as (server, mail):
         creds = await ask(server.anonymous, REGISTER, next_link="https://app.example.org/?a=<b>")

@@ -9,6 +9,7 @@ from inprocess import Client, TestServer, make_config, running_server
 from myelin.services.rooms.cache import Rooms
 from myelin.services.sync.answers import MAX_TO_DEVICE
 from olm_keys import OlmDevice
+from polling import until
 from syncing import QUIET, Syncing, has_news, public_room, woken
 
 
@@ -230,6 +231,11 @@ async def test_key_counts_are_in_every_answer_and_are_news(server_on_each: TestS
     assert answer["device_one_time_keys_count"] == {"signed_curve25519": 1}
     await alice.post("keys/claim", claim)
     await alice.post("keys/claim", claim)
-    answer = await sync()
-    assert answer["device_one_time_keys_count"] == {"signed_curve25519": 0}
-    assert answer["device_unused_fallback_key_types"] == []
+
+    async def all_used() -> bool:
+        answer = await sync()
+        names = ("device_one_time_keys_count", "device_unused_fallback_key_types")
+        return [answer[name] for name in names] == [{"signed_curve25519": 0}, []]
+
+    # Who claims a key does not wait until its owner is told.
+    await until(all_used)
