@@ -266,14 +266,23 @@ async def measure_server(name: str, chosen: argparse.Namespace) -> Figures:
 
 async def run(chosen: argparse.Namespace) -> None:
     """Measure every chosen server, print the table, write the figures."""
-    found: dict[str, Figures] = {}
+    sizes = {key: getattr(chosen, key) for key in ("members", "events", "peers", "version")}
+    found = earlier(chosen.output, sizes)
     for name in chosen.servers.split(","):
         found[name] = await measure_server(name, chosen)
-    about = {**machine(), "versions": {name: SERVERS[name].version() for name in found}}
-    about |= {key: getattr(chosen, key) for key in ("members", "events", "peers", "version")}
+    about = {**machine(), "versions": {name: SERVERS[name].version() for name in found}, **sizes}
     console.print(table(found))
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     chosen.output.write_text(json.dumps({"about": about, "figures": found}, indent=2) + "\n")
+
+
+def earlier(path: Path, sizes: dict[str, object]) -> dict[str, Figures]:
+    """Figures of a run before, which are kept for servers that are not measured now: of the same room only."""
+    if not path.exists():
+        return {}
+    before = json.loads(path.read_text())
+    figures: dict[str, Figures] = before["figures"]
+    return figures if all(before["about"].get(key) == size for key, size in sizes.items()) else {}
 
 
 def table(found: dict[str, Figures]) -> Table:
