@@ -91,3 +91,9 @@ install_bridges() {
   command -v ngircd >/dev/null || [[ -x /usr/sbin/ngircd ]] || install_debian ngircd
   install_locked .cache/bridges-venv requirements/bridges.lock
 }
+
+# install_identity: the reference identity server in an environment of its own, and the TURN server that calls go through.
+install_identity() {
+  command -v turnserver >/dev/null || install_debian coturn
+  install_locked .cache/identity-venv requirements/identity.lock
+}

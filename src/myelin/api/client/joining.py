@@ -10,8 +10,8 @@ from myelin.api.client.create_room import RoomId
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
 from myelin.http.requester import Requester
+from myelin.services.federation.handshakes.third_party_invites import ThirdPartyInvites
 from myelin.services.membership.joining import Entry, Joining
-from myelin.services.membership.third_party_invites import check_no_third_party_invite
 from myelin.services.rooms.addresses import RoomAddresses
 
 endpoints = Endpoints(group="rooms")
@@ -55,8 +55,11 @@ def via(request: Request) -> tuple[str, ...]:
     body_optional=True,
     unless_suspended=True,
 )
-async def join_room_by_id(requester: Requester, joining: Joining, room_id: str, body: dict[str, Any]) -> RoomId:
+async def join_room_by_id(
+    requester: Requester, joining: Joining, addressed: ThirdPartyInvites, room_id: str, body: dict[str, Any]
+) -> RoomId:
     """Join a room by its ID."""
+    await _redeem(requester, addressed, room_id, body)
     entry = _entry(requester, body)
     await joining.join(entry, room_id)
     return RoomId(room_id)
@@ -74,21 +77,29 @@ async def join_room(
     requester: Requester,
     joining: Joining,
     addresses: RoomAddresses,
+    addressed: ThirdPartyInvites,
     request: Request,
     room_id_or_alias: str,
     body: dict[str, Any],
 ) -> RoomId:
     """Join a room by its ID or an alias."""
     found = await addresses.resolve(room_id_or_alias, via(request))
+    await _redeem(requester, addressed, found.room_id, body)
     entry = _entry(requester, body, found.servers)
     await joining.join(entry, found.room_id)
     return RoomId(found.room_id)
 
 
+async def _redeem(requester: Requester, addressed: ThirdPartyInvites, room_id: str, given: dict[str, Any]) -> None:
+    """Who shows what an identity server signed is invited first."""
+    signed = read(JoinBody, given).third_party_signed
+    if signed is not None:
+        await addressed.redeem(requester.user_id, room_id, signed)
+
+
 def _entry(requester: Requester, given: dict[str, Any], servers: Sequence[str] = ()) -> Entry:
     """What the body says of the membership; what it has beside the spec's keys goes into the event, as by `/state`."""
     body = read(JoinBody, given)
-    check_no_third_party_invite(body.third_party_signed)
     return Entry(
         user_id=requester.user_id,
         is_guest=requester.is_guest,

@@ -44,6 +44,7 @@ from myelin.services.federation.peers.peers import Peers
 from myelin.services.federation.receiving.pdu_checks import PduChecks
 from myelin.services.federation.receiving.ports import OutsideEvents
 from myelin.services.federation.receiving.receiver import Receiver
+from myelin.services.identity.key_validity import KeyValidity
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.graph_writer import GraphWriter
 from myelin.services.rooms.graph.room_graph import RoomGraph
@@ -157,6 +158,12 @@ def _answering(ground: Ground, services: Mapping[type, Any], shared: _Shared) ->
             ground.limiter,
         ),
         ThirdPartyInvites: ThirdPartyInvites(
-            shared.residence, shared.rooms, services[RoomWriter], shared.inviting, services[Peers], ground.database
+            shared.residence,
+            shared.rooms,
+            services[RoomWriter],
+            shared.inviting,
+            services[Peers],
+            services[KeyValidity],
+            ground.database,
         ),
     }
