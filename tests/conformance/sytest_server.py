@@ -46,8 +46,6 @@ def serve_command(given: Mapping[str, Any]) -> list[str]:
         settings.append(f"captcha.siteverify_url={captcha['siteverify_api']}")
     if cas := given.get("cas"):
         settings.append(f"cas.server_url={cas['server_url']}")
-    if smtp := given.get("smtp"):
-        settings += [f"mail.smtp_host={smtp['host']}", f"mail.smtp_port={smtp['port']}", "mail.security=none"]
     host = given["bind_host"]
     return [
         *(sys.executable, "-m", "myelin.cli.main", "serve"),
