@@ -161,6 +161,13 @@ class StateStore(Store):
         """A user's memberships at a position."""
 
     @query(
+        f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
+        "AND from_pos <= :until AND to_pos > :after ORDER BY room_id, from_pos"
+    )
+    async def memberships_between(self, user_id: str, after: int, until: int) -> list[Membership]:
+        """What a user's memberships were at one position and from there to another, by room, oldest first."""
+
+    @query(
         "SELECT room_id, membership, event_id, from_pos, to_pos FROM state "
         "WHERE type = 'm.room.member' AND state_key = :user_id "
         "AND (room_id, from_pos) > (:room_id, :from_pos) AND from_pos <= :position "

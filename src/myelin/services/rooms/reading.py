@@ -69,7 +69,7 @@ class RoomReading:
         Who shared a room all the time is left out unless they were met in another. Who was away for a while is not:
         what changed meanwhile was not told.
         """
-        history = await self._state.memberships_until(user_id, to)
+        history = await self._state.memberships_between(user_id, since, to)
         joins = [m for m in history if m.membership == "join"]
         before = {m.room_id for m in joins if m.from_pos <= since < m.to_pos}
         away = {m.room_id for m in history if m.membership != "join" and m.from_pos > since}
