@@ -21,6 +21,7 @@ from bench.plot import write_plot
 from bench.report import ENGINES, Results, print_tables
 from bench.servers import ROOM_VERSION, SERVERS, Server
 from bench.storage import Disk, bytes_per_message
+from bench.worlds import copy_world, description_of
 from postgres import Cluster
 
 GENERATOR_CORES = {1}
@@ -46,6 +47,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, help="where to write; a full run writes latest.json, others partial.json"
     )
+    parser.add_argument("--worlds", type=Path, help="SQLite: begin with copies of what `bench.worlds` made there")
     chosen = parser.parse_args()
     complete = not (chosen.only or chosen.quick) and chosen.servers == "myelin,synapse"
     chosen.output = chosen.output or RESULTS / ("latest.json" if complete else "partial.json")
@@ -55,6 +57,11 @@ def arguments() -> argparse.Namespace:
             parser.error(f"--{option}: unknown: {', '.join(sorted(unknown))}")
         setattr(chosen, option, words)
     return chosen
+
+
+def is_kept(chosen: argparse.Namespace, engine: str) -> bool:
+    """Whether the servers begin with what was made before."""
+    return chosen.worlds is not None and engine == "sqlite"
 
 
 def say(text: str) -> None:
@@ -79,7 +86,9 @@ def machine() -> dict[str, object]:
 async def run(chosen: argparse.Namespace) -> None:
     """Measure every chosen server on every chosen engine; write the figures after each, so that none is lost."""
     versions = {name: SERVERS[name].version() for name in chosen.servers}
-    results = Results({**machine(), "versions": versions, "quick": chosen.quick})
+    results = Results(
+        {**machine(), "versions": versions, "quick": chosen.quick, "kept_worlds": chosen.worlds is not None}
+    )
     for engine in chosen.engines:
         for name in chosen.servers:
             with tempfile.TemporaryDirectory(prefix=f"bench-{name}-{engine}-") as folder:
@@ -94,6 +103,8 @@ async def measure_server(chosen: argparse.Namespace, results: Results, engine: s
     """Measure one server on one engine."""
     cluster = Cluster.start(POSTGRES_SETTINGS, ("taskset", "-c", ALL_CORES)) if engine == "postgres" else None
     url = cluster.create_database(name) if cluster else None
+    if is_kept(chosen, engine):
+        copy_world(chosen.worlds, name, folder / name)
     server = SERVERS[name](folder / name, url)
     results.add_extras(engine, name, {"machine_ms": machine_ms()})
     try:
@@ -109,17 +120,21 @@ async def measure_running(
     chosen: argparse.Namespace, results: Results, engine: str, name: str, server: Server, disk: Disk
 ) -> None:
     """Measure a fresh server that has just started: at rest first, then under each operation."""
-    world = World(server.url, server.authority)
+    world = World(server.url, server.authority, server.restart)
+    if is_kept(chosen, engine):
+        world.recall(description_of(chosen.worlds, name))
     if REST in chosen.only:
         figures = await at_rest(server)
         results.add_extras(engine, name, figures)
         say(f"{name} {engine} at rest: " + ", ".join(f"{key} {value:.2f}" for key, value in figures.items()))
     for key, operation in OPERATIONS.items():
-        if key not in chosen.only or name not in operation.servers:
+        is_left_out = operation.needs_world and name != "myelin" and not is_kept(chosen, engine)
+        if key not in chosen.only or is_left_out:
             continue
         begin = time.perf_counter()
         budget = operation.quick if chosen.quick else operation.budget
-        figures = await measure(server.pid, await operation.prepare(world), budget)
+        work = await operation.prepare(world)  # which may start the server anew
+        figures = await measure(server.pid, work, budget)
         results.add_operation(engine, name, key, figures)
         say(
             f"{name} {engine} {operation.label}: CPU {figures.cpu_ms:.3f} ms, {figures.per_second:.1f}/s, p50 "

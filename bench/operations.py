@@ -10,9 +10,9 @@ import orjson
 from bench.client import SENTENCE, Client
 from bench.federating import fan_out, incoming
 from bench.measure import Budget, Work
-from bench.pushing import push
-from bench.sliding import SIZES, first_request, nothing_new, one_event_new
-from bench.syncing import incremental_sync
+from bench.pushing import MEMBERS, push
+from bench.sliding import SIZES, cold, first_request, moved, nothing_new, one_event_new
+from bench.syncing import first_sync_of, incremental_sync
 from bench.world import World
 
 SENDERS = 16
@@ -20,6 +20,9 @@ SYNCING = 50
 LONG_POLL_MS = 30_000
 ROOM_HISTORY = 1000
 PAGE = 50
+COLD_PAGE_ROOMS = 60
+MANY = 1_000
+"""More rooms of one user are not made one by one on Synapse."""
 JOINERS = 20
 JOIN_ROOMS = 30
 ROOMS = {"first_sync_40": (40, 20), "first_sync_400": (400, 4)}
@@ -171,6 +174,29 @@ async def messages(world: World) -> Work:
     return Work(unit)
 
 
+async def messages_cold(world: World) -> Work:
+    """One user reads the last fifty events of one room after the other, right after the server's start."""
+    rooms, reader = await world.rooms_with_history(COLD_PAGE_ROOMS, PAGE)
+    await world.restart()
+
+    async def unit(number: int) -> None:
+        page = await reader.messages(rooms[number], PAGE)
+        if len(page["chunk"]) != PAGE:
+            raise RuntimeError(f"a page has {len(page['chunk'])} events, not {PAGE}")
+
+    return Work(unit)
+
+
+async def send_to_crowd(world: World) -> Work:
+    """One user sends one message after the other into a room of a thousand."""
+    room_id, (sender, *_) = await world.hall(MEMBERS)
+
+    async def unit(number: int) -> None:
+        await sender.send(room_id, f"{SENTENCE} {number}")
+
+    return Work(unit)
+
+
 class Operation(NamedTuple):
     """A measured operation: its label, what Myelin must reach on SQLite (CPU ms), how it is prepared and bounded."""
 
@@ -179,25 +205,46 @@ class Operation(NamedTuple):
     prepare: Callable[[World], Awaitable[Work]]
     budget: Budget
     quick: Budget
-    servers: tuple[str, ...] = ("myelin", "synapse")
-    """Who is measured."""
-
-
-# With 10,000 rooms Synapse takes a quarter of an hour for the preparation alone.
-_BOTH, _MYELIN_ALONE = ("myelin", "synapse"), ("myelin",)
+    needs_world: bool = False
+    """Too much to prepare on Synapse: it is measured only where that was done before (`--worlds`)."""
 
 
 def _sliding(rooms: int) -> dict[str, Operation]:
     """Return the operations of sliding sync for a user in so many rooms."""
-    servers = _BOTH if rooms <= 1000 else _MYELIN_ALONE
-    many = Budget(500, 8), Budget(20, 3)
+    vast = rooms > MANY
+    many, few = (Budget(500, 8), Budget(20, 3)), (Budget(40, 8), Budget(5, 3))
     name, label = f"sliding_{{}}_{rooms}", f"sliding sync, {{}}, {rooms:,} rooms"
+    operations = {
+        "first": Operation("first request", 10, first_request(rooms), Budget(100, 10), Budget(5, 3), vast),
+        "nothing": Operation("nothing new", 0.3, nothing_new(rooms), *many, vast),
+        "event": Operation("one event new", 0.6, one_event_new(rooms), *many, vast),
+    }
+    if rooms >= MANY:
+        alone, goal = (Budget(1, 60), Budget(1, 60)), 150 if vast else 30
+        operations |= {
+            "moved": Operation("window moved by 20", 10, moved(rooms), *few, vast),
+            "cold": Operation("first request after a start", goal, cold(rooms, comes_back=False), *alone, vast),
+            "back": Operation("with its pos after a start", goal, cold(rooms, comes_back=True), *alone, vast),
+        }
+    return {name.format(key): o._replace(label=label.format(o.label)) for key, o in operations.items()}
+
+
+def _syncing(rooms: int, goal: float) -> dict[str, Operation]:
+    """Return the operations of `/sync` for a user in so many rooms."""
+    vast, repeats = rooms > MANY, 1 if rooms > MANY else 3
+    label = f"/sync, {{}}, {rooms:,} rooms of seven events"
     return {
-        name.format("first"): Operation(
-            label.format("first request"), 10, first_request(rooms), Budget(100, 10), Budget(5, 3), servers
+        f"sync_first_{rooms}": Operation(
+            label.format("first after a start"),
+            goal,
+            first_sync_of(rooms, repeats),
+            Budget(repeats, 60),
+            Budget(1, 60),
+            vast,
         ),
-        name.format("nothing"): Operation(label.format("nothing new"), 0.3, nothing_new(rooms), *many, servers),
-        name.format("event"): Operation(label.format("one event new"), 0.6, one_event_new(rooms), *many, servers),
+        f"sync_event_{rooms}": Operation(
+            label.format("one event new"), 0.4, incremental_sync(rooms), Budget(100, 8), Budget(10, 3), vast
+        ),
     }
 
 
@@ -215,10 +262,20 @@ OPERATIONS = {
         "first sync, 400 rooms", 70, first_sync("first_sync_400", 20), Budget(20, 15), Budget(2, 5)
     ),
     "incremental_sync": Operation(
-        "/sync, one event new in 40 rooms", 0.4, incremental_sync, Budget(200, 10), Budget(10, 3)
+        "/sync, one event new in 40 rooms", 0.4, incremental_sync(40), Budget(200, 10), Budget(10, 3)
     ),
+    "messages_cold": Operation(
+        "/messages, 50 events, a room not in memory",
+        2.0,
+        messages_cold,
+        Budget(COLD_PAGE_ROOMS - 10, 15),
+        Budget(10, 3),
+    ),
+    **_syncing(1_000, 200),
+    **_syncing(10_000, 2_000),
     **{name: operation for rooms in SIZES for name, operation in _sliding(rooms).items()},
     "fan_out": Operation("send one event to one of 100 servers", 1.0, fan_out, Budget(30, 30), Budget(3, 15)),
     "incoming": Operation("take in one event of 50 in a transaction", 1.0, incoming, Budget(60, 30), Budget(3, 15)),
+    "send_to_crowd": Operation("send into a room of 1,000", 0.9, send_to_crowd, Budget(500, 8), Budget(50, 3)),
     "push": Operation("notify one of 1,000 members", 0.6, push, Budget(10, 60), Budget(2, 20)),
 }

@@ -54,7 +54,7 @@ async def profile(key: str, folder: Path) -> pstats.Stats:
     server = Profiled(folder / key, None)
     await server.start()
     try:
-        work = await OPERATIONS[key].prepare(World(server.url, server.authority))
+        work = await OPERATIONS[key].prepare(World(server.url, server.authority, server.restart))
         os.kill(server.pid, signal.SIGUSR1)
         await measure(server.pid, work, OPERATIONS[key].budget)
         os.kill(server.pid, signal.SIGUSR2)

@@ -57,7 +57,7 @@ async def push(world: World) -> Work:
     """One message notifies each other member of its room; each notification counts as one."""
     gateway = Gateway()
     await gateway.open()
-    room_id, (sender, *members) = await world.shared_room(MEMBERS)
+    room_id, (sender, *members) = await world.hall(MEMBERS)
     for member in members:
         pusher = {"kind": "http", "app_id": "bench", "pushkey": member.name, "lang": "en", "data": {"url": gateway.url}}
         names = {"app_display_name": "Bench", "device_display_name": member.name}

@@ -32,7 +32,7 @@ class Server(ABC):
     database_url: str | None
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,6 +85,11 @@ class Server(ABC):
                 self._process.kill()
                 self._process.wait()
         self._process = None
+
+    async def restart(self) -> float:
+        """Stop the server and start it again; return the seconds until its first answer."""
+        await self.stop()
+        return await self.start()
 
     def sqlite_files(self) -> list[Path]:
         """Return the SQLite databases below the server's folder."""

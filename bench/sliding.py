@@ -31,11 +31,16 @@ class Slider:
 
     def __init__(self, client: Client, name: str) -> None:
         self._client = client
-        rooms = {"ranges": [[0, WINDOW - 1]], "timeline_limit": 1, "required_state": REQUIRED_STATE}
-        filters = {"is_invite": False, "not_room_types": ["m.space"]}
-        body = {"conn_id": name, "lists": {"all": {**rooms, "filters": filters}}, "extensions": EXTENSIONS}
-        self._body = orjson.dumps(body)
+        self._name = name
         self._pos = ""
+        self.look_at(0)
+
+    def look_at(self, first: int) -> None:
+        """Have the window begin with a room, counted from the one that was active last."""
+        rooms = {"ranges": [[first, first + WINDOW - 1]], "timeline_limit": 1, "required_state": REQUIRED_STATE}
+        filters = {"is_invite": False, "not_room_types": ["m.space"]}
+        body = {"conn_id": self._name, "lists": {"all": {**rooms, "filters": filters}}, "extensions": EXTENSIONS}
+        self._body = orjson.dumps(body)
 
     async def request(self) -> bytes:
         """Ask what is new, without waiting for it."""
@@ -55,6 +60,44 @@ def first_request(rooms: int) -> Prepare:
             answer = await Slider(owner, f"first-{number}").request()
             if number == 0:
                 _check(answer, rooms)
+
+        return Work(unit, warm_up=2)
+
+    return prepare
+
+
+def cold(rooms: int, *, comes_back: bool) -> Prepare:
+    """Return the operation of the first client of a server that has just started, new or with the place it had."""
+
+    async def prepare(world: World) -> Work:
+        slider = Slider(await world.user_in_rooms(rooms), "cold")
+        if comes_back:
+            await slider.request()
+        # Another user's request has all that is not theirs ready.
+        other = Slider(await world.user_in_rooms(SIZES[0]), "other")
+        await world.restart()
+        await other.request()
+
+        async def unit(_number: int) -> None:
+            await slider.request()
+
+        return Work(unit, warm_up=0)
+
+    return prepare
+
+
+def moved(rooms: int) -> Prepare:
+    """Return the operation of a client whose window moves on to the next twenty rooms."""
+
+    async def prepare(world: World) -> Work:
+        slider = Slider(await world.user_in_rooms(rooms), "moved")
+        await slider.request()
+
+        async def unit(number: int) -> None:
+            slider.look_at((number + 1) * WINDOW % rooms)
+            answer = orjson.loads(await slider.request())
+            if len(answer["rooms"]) != WINDOW:
+                raise RuntimeError(f"{len(answer['rooms'])} rooms shown, not {WINDOW}")
 
         return Work(unit, warm_up=2)
 

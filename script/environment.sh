@@ -86,8 +86,19 @@ install_peers() {
   printf '%s' "$digest" >"$stamp"
 }
 
+# install_browser: Debian's Chromium, in which the pages are looked at.
+install_browser() {
+  command -v chromium >/dev/null || install_debian chromium
+}
+
 # install_bridges: application services in an environment of their own, and the IRC server that one of them bridges to.
 install_bridges() {
   command -v ngircd >/dev/null || [[ -x /usr/sbin/ngircd ]] || install_debian ngircd
   install_locked .cache/bridges-venv requirements/bridges.lock
+}
+
+# install_identity: the reference identity server in an environment of its own, and the TURN server that calls go through.
+install_identity() {
+  command -v turnserver >/dev/null || install_debian coturn
+  install_locked .cache/identity-venv requirements/identity.lock
 }

@@ -1,6 +1,5 @@
 """A scripted application service on loopback, and its registration."""
 
-import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable
@@ -14,8 +13,8 @@ from aiohttp import web
 from inprocess import Client, TestServer, make_config, running_server
 from myelin.config.config import Config
 from myelin.config.sections.appservices import Appservices
+from polling import until
 
-DEADLINE_S = 10
 AS_TOKEN = "as-token-of-the-bridge"
 HS_TOKEN = "hs-token-of-the-bridge"
 _names = itertools.count()
@@ -91,9 +90,7 @@ class ScriptedAppservice:
     async def until(self, condition: Callable[["ScriptedAppservice"], Any]) -> None:
         """Wait until something holds of what came."""
         try:
-            async with asyncio.timeout(DEADLINE_S):
-                while not condition(self):  # noqa: ASYNC110  (conditions are of many kinds)
-                    await asyncio.sleep(0.01)
+            await until(lambda: condition(self))
         except TimeoutError:
             raise AssertionError(f"never seen; taken so far: {self.transactions}") from None
 

@@ -41,6 +41,11 @@ class Federated:
         query = {"since": since} if since else {}
         return await self.alice.get("sync", timeout=0, **query)
 
+    async def settled(self) -> None:
+        """Wait until all that has happened is with those who send, so that what comes now does not meet it."""
+        queue = self.services[OutgoingQueue]
+        await self.peers.until(lambda: not queue.is_busy)
+
 
 @contextlib.asynccontextmanager
 async def federated(folder: Path, url: str = "", _again: str = "", **sections: Any) -> AsyncIterator[Federated]:
@@ -55,6 +60,6 @@ async def federated(folder: Path, url: str = "", _again: str = "", **sections: A
         scene.room_id = _again or await scene.alice.create_room(preset="public_chat", room_version="11")
         if not _again:
             await scene.move(BOB)
-        queue = scene.services[OutgoingQueue]
-        await peers.until(lambda: queue.is_leading and not queue.is_busy)
+        await peers.until(lambda: scene.services[OutgoingQueue].is_leading)
+        await scene.settled()
         yield scene

@@ -1,7 +1,7 @@
 """Servers with keys, as a key ring sees them: some answer, some do not, some vouch for others."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from held_clock import HeldClock
@@ -24,13 +24,6 @@ OURS = SigningKey.from_seed("ours", b"o" * 32)
 OUR_OLD = SigningKey.from_seed("our_old", b"p" * 32)
 OUR_OLD_EXPIRED = 1_700_000_000_000
 HOUR_MS = 3_600_000
-
-
-async def until(holds: Callable[[], Any]) -> None:
-    """Wait for something that is about to be so."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110  (nobody tells of it)
-            await asyncio.sleep(0.01)
 
 
 def key_of(server_name: str, version: str = "1") -> SigningKey:

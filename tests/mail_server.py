@@ -12,7 +12,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-DEADLINE_S = 10
+from polling import until
+
 LINK = re.compile(r"https?://\S+")
 
 
@@ -46,9 +47,7 @@ class MailServer:
 
     async def until(self, condition: Callable[["MailServer"], bool]) -> None:
         """Wait until something holds of what came."""
-        async with asyncio.timeout(DEADLINE_S):
-            while not condition(self):  # noqa: ASYNC110  (conditions are of many kinds)
-                await asyncio.sleep(0.01)
+        await until(lambda: condition(self))
 
     async def next(self, count: int = 1) -> EmailMessage:
         """The `count`th mail of all."""

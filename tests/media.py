@@ -1,8 +1,7 @@
 """Uploads and downloads for tests, with the headers a client of media sees; and images made on the spot."""
 
-import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from PIL import Image
@@ -73,10 +72,3 @@ async def stream_of(*chunks: bytes) -> AsyncIterator[bytes]:
     """A body of unknown length."""
     for chunk in chunks:
         yield chunk
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    """Wait until something holds that nobody tells of."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  (files and processes have no event)
-            await asyncio.sleep(0.01)

@@ -33,10 +33,17 @@ def binaries() -> Path:
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port for one server, which is kept from everybody else for as long as this process lives.
+
+    The socket that keeps it stays bound and never listens: servers share the address with it, while no connection
+    that anybody opens is given the port as its own, not even when the server is down between two starts.
+    """
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", 0))
+    port = int(keeper.getsockname()[1])
+    keeper.detach()
+    return port
 
 
 def _unprivileged() -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any
 from aiohttp import web
 
 from inprocess import Client
+from polling import until
 
-DEADLINE_S = 10
 PATH = "/_matrix/push/v1/notify"
 
 
@@ -34,9 +34,7 @@ class Gateway:
     async def until(self, condition: Callable[["Gateway"], bool]) -> None:
         """Wait until something holds of what was received."""
         try:
-            async with asyncio.timeout(DEADLINE_S):
-                while not condition(self):  # noqa: ASYNC110  (conditions are of many kinds)
-                    await asyncio.sleep(0.01)
+            await until(lambda: condition(self))
         except TimeoutError:
             raise AssertionError(f"never seen; received so far: {self.received}") from None
 

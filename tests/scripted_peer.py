@@ -116,7 +116,7 @@ class ScriptedPeer:
 class OneKey:
     """A key ring in which every server has the same key."""
 
-    async def verify_events(self, checks: Sequence[Any]) -> list[MyelinError | None]:
+    async def verify_events(self, checks: Sequence[Any], pace: object = None) -> list[MyelinError | None]:
         """Real signatures, checked."""
         return [self._check(check) for check in checks]
 
@@ -140,7 +140,7 @@ class Receiving:
         self.visibility = services.get(Visibility) or Visibility(database, house.ground.feed)
         peers: Any = peer
         key_ring: Any = OneKey()
-        self.checks = PduChecks(key_ring)
+        self.checks = PduChecks(key_ring, house.ground.clock)
         judging = Judging(self.graph)
         self.fetching = Fetching(peers, self.checks, judging, self.graph, self.writer)
         self.policies = PolicyChecks()

@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 from inprocess import SERVER_NAME
+from myelin.bus.news import EventForwarded
+from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database, DatabaseError
 from myelin.services.federation.peers.errors import PeerUnreachable
 from myelin.services.federation.sending.backlog import Backlog
@@ -20,8 +22,10 @@ from myelin.services.federation.sending.ports import LogFollowers
 from myelin.services.federation.sending.room_servers import RoomServers
 from myelin.services.federation.sending.transmissions import Transmissions
 from myelin.services.rooms.cache import Rooms
+from myelin.store.destinations import put_forwarded_event
 from myelin.telemetry.ambient import Clock, SystemClock
 from myelin.telemetry.metrics import Figures
+from polling import until
 from room_house import House, room_house
 
 
@@ -41,6 +45,16 @@ class Taken:
 
 Script = Callable[[Taken], Any]
 """May raise, or return something to wait for."""
+
+
+async def send_on(committer: Committer, room_id: str, event_id: str, origin: str) -> None:
+    """Have an event of another server sent on."""
+    await committer.commit(
+        Write(
+            lambda position: [put_forwarded_event(position, room_id, event_id, origin)],
+            news=[EventForwarded(room_id, event_id, origin)],
+        )
+    )
 
 
 class ScriptedPeers:
@@ -105,10 +119,8 @@ class ScriptedPeers:
         return [e["content"] for t in self.taken[server_name] for e in t.body["edus"] if e["edu_type"] == edu_type]
 
     async def until(self, holds: Callable[[], Any]) -> None:
-        """Wait until something holds; fails after ten seconds."""
-        async with asyncio.timeout(10):
-            while not holds():  # noqa: ASYNC110  (whatever it is that holds)
-                await asyncio.sleep(0.005)
+        """Wait until something holds."""
+        await until(holds)
 
 
 class Sender:

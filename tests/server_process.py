@@ -15,8 +15,8 @@ import aiohttp
 
 from postgres import free_port
 
-START_DEADLINE_SECONDS = 30
-STOP_DEADLINE_SECONDS = 30
+START_DEADLINE_SECONDS = 60
+STOP_DEADLINE_SECONDS = 60
 POLL_SECONDS = 0.02
 # A test run that is itself killed leaves no server behind.
 DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -74,7 +74,7 @@ class ServerProcess:
         return [*serve, *options, "--registration", self._registration, *chosen]
 
     async def start(self) -> None:
-        """Start the server; return when it answers. Raises `ServerFailed` if it ends or takes over 30 s."""
+        """Start the server; return when it answers. Raises `ServerFailed` if it ends or takes over a minute."""
         process = self._process = self._launch()
         deadline = time.monotonic() + START_DEADLINE_SECONDS
         async with aiohttp.ClientSession() as session:

@@ -8,8 +8,8 @@ import msgspec
 
 from inprocess import Client, TestServer
 from myelin.services.sync.waiting import Waiting
+from polling import DEADLINE_S, until
 
-DEADLINE_S = 20.0
 POLL_MS = 30_000
 """A poll that ends by itself only when the test has failed."""
 QUIET: dict[str, Any] = {"presence": {"types": []}}
@@ -44,13 +44,6 @@ class Syncing:
         waiting = server.app.services[Waiting]
         await until(lambda: self.client.user_id in waiting.users or task.done())
         return task
-
-
-async def until(condition: Any) -> None:
-    """Wait for a condition to come true."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  (what is waited for has no event to wait for)
-            await asyncio.sleep(0.002)
 
 
 async def woken(task: "asyncio.Task[Any]") -> Any:

@@ -77,7 +77,7 @@ class Ground:
 
     def forget_addresses(self) -> None:
         """Have names looked up anew."""
-        self.client._opened.connector.clear_dns_cache()
+        self.client.forget_addresses()
 
     @contextlib.asynccontextmanager
     async def peer(self, handle: Handle, *names: str) -> AsyncIterator[TlsPeer]:

@@ -96,7 +96,7 @@ class EncryptedBot:
         try:
             decrypted = await self.crypto.decrypt_megolm_event(event)
         except Exception:
-            await self.crypto.wait_for_session(event.room_id, event.content.session_id, timeout=10)
+            await self.crypto.wait_for_session(event.room_id, event.content.session_id, timeout=60)
             decrypted = await self.crypto.decrypt_megolm_event(event)
         print(f"read {decrypted.content.body}", flush=True)
         content = {"msgtype": "m.text", "body": f"You said: {decrypted.content.body}"}

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-DEADLINE_S = 30
+from polling import DEADLINE_S
 
 
 class IrcClient:

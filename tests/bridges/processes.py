@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from polling import DEADLINE_S
 from server_process import DIE_WITH_PARENT
 
 VENV = Path(__file__).parents[2] / ".cache/bridges-venv/bin"
-DEADLINE_S = 30
 POLL_S = 0.05
 NGIRCD_CONFIG = """
 [Global]

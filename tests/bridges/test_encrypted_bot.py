@@ -10,6 +10,7 @@ from nio import RoomMessageText
 
 from bridges.processes import python, running
 from peers.nio_client import NioClient, expect, registered
+from polling import DEADLINE_S
 from postgres import free_port
 from server_process import ServerProcess
 
@@ -17,7 +18,6 @@ pytestmark = [pytest.mark.peers, pytest.mark.slow]
 
 BOT = Path(__file__).with_name("encrypted_bot.py")
 ENCRYPTION = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
-DEADLINE_S = 30
 
 
 def registration(port: int) -> dict[str, object]:

@@ -10,8 +10,7 @@ from appservice import AS_TOKEN, HS_TOKEN, registration, scripted_appservice
 from inprocess import KEY_LINE, Client, make_config, running_server
 from myelin.cli.main import main
 from myelin.telemetry import logs
-
-DEADLINE_S = 10
+from polling import until
 
 
 @pytest.fixture
@@ -106,6 +105,7 @@ async def test_a_running_server_notices_what_was_added_and_removed(
 
 
 async def _until(bot: Client, status: int) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while (await bot("GET", "account/whoami")).status != status:  # noqa: ASYNC110  (another process changes it)
-            await asyncio.sleep(0.05)
+    async def is_so() -> bool:
+        return (await bot("GET", "account/whoami")).status == status
+
+    await until(is_so)

@@ -11,6 +11,8 @@ from typing import Any
 SETTINGS = (
     "rate_limits.enabled=false",
     "registration.guests=true",
+    "registration.email=optional",
+    "registration.display_name_from_username=true",
     "rooms.directory_needs_login=false",
     "registration.reserved_usernames=[]",
     "passwords.min_length=1",
@@ -21,6 +23,11 @@ SETTINGS = (
     "push.deny_private_addresses=false",
     "url_previews.deny_private_addresses=false",
     "federation.deny_private_addresses=false",
+    "identity.deny_private_addresses=false",
+    # SyTest's identity server signs its certificate itself.
+    "identity.verify_tls=false",
+    # Its CAS server vouches for users that were made with a password before.
+    "cas.existing_accounts=link",
 )
 
 
@@ -29,8 +36,16 @@ def serve_command(given: Mapping[str, Any]) -> list[str]:
     settings = [*SETTINGS, f"server.public_url={given['public_baseurl']}"]
     if given.get("federation_ca_file"):
         settings.append(f"federation.extra_ca={given['federation_ca_file']}")
+    if mail := given.get("smtp"):
+        settings += [f"mail.smtp_host={mail['host']}", f"mail.smtp_port={mail['port']}", "mail.security=none"]
+        settings.append("mail.links_need_a_button=false")
     if given.get("app_service_config_files"):
         settings.append(f"appservices.registrations={json.dumps(given['app_service_config_files'])}")
+    if captcha := given.get("recaptcha"):
+        settings += [f"captcha.{name}={captcha[name]}" for name in ("public_key", "private_key")]
+        settings.append(f"captcha.siteverify_url={captcha['siteverify_api']}")
+    if cas := given.get("cas"):
+        settings.append(f"cas.server_url={cas['server_url']}")
     host = given["bind_host"]
     return [
         *(sys.executable, "-m", "myelin.cli.main", "serve"),

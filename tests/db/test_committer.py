@@ -13,6 +13,7 @@ from myelin.db.connection import Database, DatabaseError, UniqueViolation
 from myelin.db.sql import Sql, Statement
 from myelin.matrix.errors import Forbidden
 from myelin.store.log import LogStore
+from polling import DEADLINE_S
 
 OpenAnother = Callable[[], Awaitable[Database]]
 _END_THE_REST = Sql(
@@ -190,8 +191,8 @@ async def test_a_listener_that_fails_keeps_nobody_from_their_answer(database: Da
             raise KeyError("ours")
 
     log.committer._announce = fail
-    assert isinstance(await asyncio.wait_for(log.committer.commit(note("bad")), 10), int)
-    assert isinstance(await asyncio.wait_for(log.committer.commit(note("good")), 10), int)
+    assert isinstance(await asyncio.wait_for(log.committer.commit(note("bad")), DEADLINE_S), int)
+    assert isinstance(await asyncio.wait_for(log.committer.commit(note("good")), DEADLINE_S), int)
     assert log.told_notes == ["bad", "good"]
 
 
@@ -345,7 +346,7 @@ async def test_a_connection_that_broke_is_not_written_on_again(open_another: Ope
     await log.committer.commit(note("before"))
     ended = await other.fetch(_END_THE_REST, ())
     assert ended[0][0] >= 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while "after" not in log.told_notes:
             with contextlib.suppress(DatabaseError):
                 await log.committer.commit(note("after"))

@@ -29,7 +29,7 @@ class Writer:
 
     def commit(self) -> None:
         self.committing.set()
-        self.free.wait(10)
+        self.free.wait(60)
         if self.fails:
             self.fails = False
             raise sqlite3.OperationalError("database or disk is full")
@@ -55,7 +55,7 @@ async def cancelled_while_committing(database: SqliteDatabase, writer: Writer, t
     database.writer = writer
     writer.free.clear()
     task = asyncio.create_task(database.execute(PUT, ("a",)))
-    await asyncio.to_thread(writer.committing.wait, 10)
+    await asyncio.to_thread(writer.committing.wait, 60)
     for _ in range(times):
         task.cancel()
         await asyncio.sleep(0)

@@ -14,11 +14,13 @@ import aiohttp
 import orjson
 from yarl import URL
 
-DEADLINE_SECONDS = float(os.environ.get("FEDERATION_DEADLINE", "40"))
+DEADLINE_SECONDS = float(os.environ.get("FEDERATION_DEADLINE", "120"))
 """How long anything may take to come over; far above what it takes on a machine that is not busy."""
 POLL_SECONDS = 0.1
 LONG_POLL_MS = 1000
 CLIENT = "/_matrix/client/v3/"
+WHOLE = '{"room":{"timeline":{"limit":100}}}'
+"""A client that is slow to sync misses no event in between."""
 
 _txn_ids = itertools.count()
 
@@ -184,7 +186,7 @@ class Member:
 
     async def sync(self, timeout_ms: int = 0) -> Content:
         """One more `/sync`; what it tells is kept."""
-        query = {"timeout": timeout_ms, **({"since": self._since} if self._since else {})}
+        query = {"timeout": timeout_ms, "filter": WHOLE, **({"since": self._since} if self._since else {})}
         answer: Content = await self.get("sync", **query)
         self._since = answer["next_batch"]
         self._take(answer)

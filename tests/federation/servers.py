@@ -20,7 +20,7 @@ from server_process import DIE_WITH_PARENT, ServerFailed, ServerProcess
 
 SYNAPSE_PYTHON = Path(__file__).parents[2] / ".cache/synapse-venv/bin/python"
 START_DEADLINE_SECONDS = 120
-STOP_DEADLINE_SECONDS = 30
+STOP_DEADLINE_SECONDS = 60
 POLL_SECONDS = 0.05
 PASSWORD = "correct horse battery"
 

@@ -8,7 +8,8 @@ import pytest
 
 from appservice import AS_TOKEN, ScriptedAppservice, registration, scripted_appservice, write_registration
 from federation.authority import Authority
-from federation.member import Member
+from federation.handing_in import segment
+from federation.member import Member, Refused
 from federation.servers import MyelinServer
 
 pytestmark = [pytest.mark.peers]
@@ -79,6 +80,29 @@ async def test_a_room_of_another_server(
     )
     await alice.post(f"rooms/{room_id}/kick", {"user_id": carol})
     await appservice.until(lambda b: any(e["content"].get("membership") == "leave" for e in b.events))
+
+
+async def test_a_user_who_is_made_when_another_server_invites_them(
+    bridged: MyelinServer, appservice: ScriptedAppservice, alice: Member, session: aiohttp.ClientSession
+) -> None:
+    bot, _ = await ghost_of(bridged, session)
+    dave = f"@irc_dave:{bridged.server_name}"
+
+    async def make(asked: str) -> None:
+        if "irc_dave" in asked:
+            body = {"type": "m.login.application_service", "username": "irc_dave", "inhibit_login": True}
+            await bot.post("register", body)
+
+    appservice.answers[f"/_matrix/app/v1/users/{segment(dave)}"] = {}
+    appservice.on_query = make
+    room_id = await alice.create_room(preset="private_chat")
+    with pytest.raises(Refused):
+        await alice.post(f"rooms/{room_id}/invite", {"user_id": f"@nobody:{bridged.server_name}"})
+    await alice.post(f"rooms/{room_id}/invite", {"user_id": dave})
+    await appservice.until(lambda b: any(e.get("state_key") == dave for e in b.events))
+    await bot.post(f"join/{room_id}", user_id=dave, server_name=alice.server_name)
+    members = await alice.get(f"rooms/{segment(room_id)}/joined_members")
+    assert dave in members["joined"]
 
 
 async def test_an_alias_that_is_made_when_another_server_asks_for_it(

@@ -295,8 +295,10 @@ class TestRejecting:
     ) -> None:
         room = resident.room("11")
         await hand_in(resident, myelin_server, room, invite(room, alice.user_id))
+        await alice.until(lambda: room.room_id in alice.invites)
         kick = room.build(MEMBER, {"membership": "leave"}, state_key=alice.user_id)
         await resident.send(myelin_server, [kick.raw])
+        await alice.until(lambda: room.room_id in alice.left)
         assert "invite" not in await sync(alice)
 
 
@@ -370,3 +372,17 @@ class TestInvitesThatNameAnotherVersion:
         answer = await hand_in(resident, myelin_server, room, invite(room, alice.user_id))
         assert answer.status == 200, answer.data
         assert room.room_id in (await sync(alice))["invite"]
+
+
+async def test_a_server_that_the_room_keeps_out_invites_nobody_into_it(
+    alice: Member, resident: Resident, myelin_server: MyelinServer, session: aiohttp.ClientSession
+) -> None:
+    bob = await myelin_server.register(session, "bob")
+    room = resident.room("11")
+    await alice.join(room.room_id, resident.server_name)
+    assert (await hand_in(resident, myelin_server, room, invite(room, bob.user_id))).status == 200
+    acl = room.add("m.room.server_acl", {"allow": ["*"], "deny": ["127.0.0.1"]}, state_key="")
+    await resident.send(myelin_server, [acl.raw])
+    await alice.receives(room.room_id, acl.event_id)
+    answer = await hand_in(resident, myelin_server, room, invite(room, bob.user_id))
+    assert (answer.status, answer.errcode) == (403, "M_FORBIDDEN")

@@ -75,6 +75,22 @@ async def test_a_join_is_taken_and_answered_with_the_room(
     assert again.status == 200, again.data
 
 
+async def test_what_authorizes_comes_before_what_it_authorizes(
+    alice: Member, resident: Resident, myelin_server: MyelinServer
+) -> None:
+    room = await alice.create_room("11")
+    for level in (10, 20, 30):
+        levels = await alice.get(f"rooms/{segment(room)}/state/m.room.power_levels/")
+        await alice.set_state(room, "m.room.power_levels", {**levels, "redact": level})
+    body = (await enter(resident, myelin_server, "join", room, resident.user("bob"))).json
+    chain = {event_id_of(event, ROOM_VERSIONS["11"]): event for event in body["auth_chain"]}
+    assert sum(event["type"] == "m.room.power_levels" for event in chain.values()) == 4
+    seen: set[str] = set()
+    for event_id, event in chain.items():
+        assert seen.issuperset(event["auth_events"])
+        seen.add(event_id)
+
+
 async def test_members_are_left_out_for_who_can_do_without(
     alice: Member, resident: Resident, myelin_server: MyelinServer
 ) -> None:

@@ -13,13 +13,14 @@ from federation.member import Member
 from federation.resident import Resident
 from federation.scripted_room import ScriptedRoom
 from federation.servers import Homeserver, MyelinServer
+from polling import DEADLINE_S
 
 pytestmark = [pytest.mark.peers]
 
 MEMBERS = 200
 STATE = "federation/v1/state/"
 MEMBER = "m.room.member"
-SOON_S = 10.0
+SOON_S = DEADLINE_S
 
 
 @pytest.fixture
@@ -224,3 +225,57 @@ async def test_who_loads_members_lazily_comes_to_know_all_too(
     changed = after["rooms"]["join"][room.room_id]["state"]["events"]
     known = {event["state_key"] for event in (*listed["chunk"], *changed) if event["type"] == MEMBER}
     assert len(known) == MEMBERS + 2
+
+
+async def test_what_the_known_state_does_not_allow_is_refused_meanwhile(
+    alice: Member, resident: Resident, myelin_server: MyelinServer
+) -> None:
+    gate, room = Gate(resident), crowded(resident)
+    member, stranger = resident.user("member5"), resident.user("stranger")
+    await alice.join(room.room_id, resident.server_name)
+    own = room.state[MEMBER, member]
+    known = [room.state["m.room.create", ""], room.state["m.room.power_levels", ""]]
+    said = {"msgtype": "m.text", "body": "let me in"}
+    refused = [
+        room.build("m.room.message", said, sender=stranger, auth_events=known),
+        # Of somebody else's membership nobody speaks.
+        room.build("m.room.message", said, sender=stranger, auth_events=[*known, own]),
+        room.build("m.room.topic", {"topic": "mine"}, sender=member, state_key="", auth_events=[*known, own]),
+    ]
+    await resident.send(myelin_server, [pdu.raw for pdu in refused])
+    await resident.send(myelin_server, [room.message("welcome", sender=member).raw])
+    await heard(alice, room, "welcome")
+    shown = {event["event_id"] for event in alice.timeline[room.room_id]}
+    assert shown.isdisjoint(pdu.event_id for pdu in refused)
+    gate.open()
+    assert len(await members(alice, room)) == MEMBERS + 2
+
+
+async def test_who_had_been_banned_does_not_come_back_by_an_old_membership(
+    alice: Member, resident: Resident, myelin_server: MyelinServer
+) -> None:
+    gate, room = Gate(resident), crowded(resident)
+    banned = resident.user("member9")
+    old = room.state[MEMBER, banned]
+    room.add(MEMBER, {"membership": "ban"}, state_key=banned)
+    ban = room.state[MEMBER, banned]
+    await alice.join(room.room_id, resident.server_name)
+    allowing = [room.state[key, ""] for key in ("m.room.create", "m.room.power_levels", "m.room.join_rules")]
+    back = room.build(
+        MEMBER,
+        {"membership": "join", "displayname": "me again"},
+        sender=banned,
+        state_key=banned,
+        auth_events=[*allowing, old],
+    )
+    # A user who comes by an invitation that came meanwhile stays.
+    guest = resident.user("guest")
+    invite = room.add(MEMBER, {"membership": "invite"}, state_key=guest)
+    coming = room.join(guest)
+    await resident.send(myelin_server, [back.raw, invite.raw, coming.raw, room.message("done").raw])
+    await heard(alice, room, "done")
+    gate.open()
+    found = await members(alice, room)
+    assert banned not in found
+    assert guest in found
+    assert (await alice.state_ids(room.room_id))[MEMBER, banned] == ban

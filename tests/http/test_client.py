@@ -12,6 +12,7 @@ from aiohttp import web
 
 from myelin.http.client import AddressRefused, AnswerTooLarge, HttpAnswer, HttpClient, RequestFailed
 from myelin.http.ssrf import AddressGuard
+from polling import DEADLINE_S
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -31,7 +32,7 @@ async def ask(url: str, *, deny_private: bool = False, allow_http: bool = True, 
         AddressGuard(deny_private=deny_private), user_agent="test", allow_http=allow_http, limit_per_host=2
     )
     try:
-        return await client.request("POST", url, body=b"{}", **{"timeout_s": 5, "max_bytes": 100, **options})
+        return await client.request("POST", url, body=b"{}", **{"timeout_s": DEADLINE_S, "max_bytes": 100, **options})
     finally:
         await client.close()
 

@@ -8,7 +8,10 @@ import pytest
 from aiohttp import web
 
 from myelin.http.client import AddressRefused, AnswerTooLarge, RequestFailed
-from myelin.http.https_client import CannotConnect, HttpsPlace, HttpsTarget, TimedOut
+from myelin.http.https_connecting import CannotConnect
+from myelin.http.https_connection import TimedOut
+from myelin.http.https_place import HttpsPlace, HttpsTarget
+from polling import DEADLINE_S
 from tls_peers import Ground, answering, hang, open_ground, trickle
 
 
@@ -20,7 +23,7 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
 
 async def body_of(ground: Ground, target: HttpsTarget, path: str = "/x", **options: object) -> bytes:
     most = options.pop("max_bytes", 1000)
-    async with ground.client.open("GET", HttpsPlace(target, path), **{"timeout_s": 5, **options}) as answer:
+    async with ground.client.open("GET", HttpsPlace(target, path), **{"timeout_s": DEADLINE_S, **options}) as answer:
         return await answer.read(most)
 
 
@@ -153,7 +156,7 @@ async def test_parts_are_read_one_after_the_other(ground: Ground):
     async with ground.peer(answering(body=body, Content_Type='multipart/mixed; boundary="b"'), "name.test") as peer:
         ground.dns.lead("name.test", 443, peer)
         place = HttpsPlace(HttpsTarget("name.test", 443, "name.test", "name.test"), "/")
-        async with ground.client.open("GET", place, timeout_s=5) as answer:
+        async with ground.client.open("GET", place, timeout_s=DEADLINE_S) as answer:
             parts = [(part.headers.get("X-Y"), await part.read(100)) async for part in answer.parts()]
     assert parts == [(None, b"{}"), ("z", b"--\r\n" * 9)]
 
@@ -177,7 +180,7 @@ async def test_parts_that_are_none_are_a_failure_in_order(ground: Ground, conten
     async with ground.peer(answering(body=body, Content_Type=content_type), "name.test") as peer:
         ground.dns.lead("name.test", 443, peer)
         place = HttpsPlace(HttpsTarget("name.test", 443, "name.test", "name.test"), "/")
-        async with ground.client.open("GET", place, timeout_s=5) as answer:
+        async with ground.client.open("GET", place, timeout_s=DEADLINE_S) as answer:
             with pytest.raises(RequestFailed):
                 [await part.read(10**6) async for part in answer.parts()]
 

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from myelin.http.json_answer import MAX_WRITTEN_AT_ONCE, Answer, JsonAnswer
 from myelin.http.listener import Listener
+from polling import DEADLINE_S
 
 
 class Echo:
@@ -21,7 +22,7 @@ async def exchange(*requests: str) -> bytes:
     host, port = await listener.listen("127.0.0.1:0")
     reader, writer = await asyncio.open_connection(host, port)
     writer.write("".join(requests).encode())
-    data = await asyncio.wait_for(reader.read(), 10)
+    data = await asyncio.wait_for(reader.read(), DEADLINE_S)
     writer.close()
     await writer.wait_closed()
     await listener.close()

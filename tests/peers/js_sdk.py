@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Any
 
 FOLDER = Path(__file__).parent / "js"
-STEP_DEADLINE_SECONDS = 90
-CLOSE_DEADLINE_SECONDS = 20
+STEP_DEADLINE_SECONDS = 300
+CLOSE_DEADLINE_SECONDS = 60
 LINE_LIMIT = 2**20
 
 

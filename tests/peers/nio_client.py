@@ -19,7 +19,7 @@ from nio import (
     UploadResponse,
 )
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 120
 SYNC_TIMEOUT_MS = 1000
 
 Found = TypeVar("Found")

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import aiohttp
 
-POLL_MS = 30_000
+POLL_MS = 240_000
+"""A poll that ends by itself only when the test has failed."""
 FILTER = '{"room":{"timeline":{"limit":500}},"presence":{"types":[]}}'
 
 

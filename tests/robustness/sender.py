@@ -8,7 +8,7 @@ from urllib.parse import quote
 import aiohttp
 
 RETRY_SECONDS = 0.15
-REQUEST_SECONDS = 20
+REQUEST_SECONDS = 60
 
 
 class Unexpected(Exception):

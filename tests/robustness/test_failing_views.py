@@ -8,6 +8,7 @@ import pytest
 from inprocess import make_config, running_server
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.room import Room
+from polling import DEADLINE_S
 
 
 async def test_a_room_whose_view_breaks_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,8 +22,8 @@ async def test_a_room_whose_view_breaks_is_read_again(tmp_path: Path, monkeypatc
 
         with monkeypatch.context() as patched:
             patched.setattr(Room, "apply", broken)
-            first = await asyncio.wait_for(alice.send(room_id, "one"), 10)
+            first = await asyncio.wait_for(alice.send(room_id, "one"), DEADLINE_S)
         assert server.app.services[Rooms].peek(room_id) is None
-        second = await asyncio.wait_for(alice.send(room_id, "two"), 10)
+        second = await asyncio.wait_for(alice.send(room_id, "two"), DEADLINE_S)
         told = await alice.get("sync", since=since, timeout=0)
         assert [e["event_id"] for e in told["rooms"]["join"][room_id]["timeline"]["events"]] == [first, second]

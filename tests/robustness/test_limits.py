@@ -26,6 +26,7 @@ from myelin.matrix.limits import (
 from myelin.services.accounts.filters import MAX_FILTER_BYTES
 from myelin.services.userdata.limits import MAX_ACCOUNT_DATA_BYTES
 from myelin.store.events import EventStore
+from polling import DEADLINE_S
 
 MAX_BODY = 200_000
 MAX_TIMELINE = 20
@@ -34,10 +35,8 @@ TWO_BYTES = "ß"
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[TestServer]:
-    limits, sync = (
-        Limits(max_json_size=MAX_BODY, body_timeout_ms=1_000),
-        Sync(max_timeline_limit=MAX_TIMELINE, max_filters_per_user=2),
-    )
+    limits = Limits(max_json_size=MAX_BODY)
+    sync = Sync(max_timeline_limit=MAX_TIMELINE, max_filters_per_user=2)
     async with running_server(make_config(tmp_path, limits=limits, sync=sync)) as running:
         yield running
 
@@ -224,19 +223,20 @@ async def test_a_body_has_as_many_bytes_as_the_configuration_says(
             f"{server.base}/_matrix/client/v3/user/{alice.user_id}/account_data/org.example",
             data=pieces() if chunked else data,
             headers={"Authorization": f"Bearer {alice.token}", "Content-Type": "application/json"},
-            timeout=aiohttp.ClientTimeout(total=20),
+            timeout=aiohttp.ClientTimeout(total=DEADLINE_S),
         ) as answer:
             body = await answer.json()
             assert (answer.status, body.get("errcode")) == (status, None if status == 200 else "M_TOO_LARGE")
 
 
 async def test_a_body_that_never_ends_is_answered(server: TestServer, alice: Client) -> None:
+    server.app.kernel._body_timeout_s = 0.5
     at = urlsplit(server.base)
     reader, writer = await asyncio.open_connection(at.hostname, at.port)
     path = f"/_matrix/client/v3/user/{alice.user_id}/account_data/org.example"
     head = f"PUT {path} HTTP/1.1\r\nHost: hs1\r\nAuthorization: Bearer {alice.token}\r\nContent-Length: 99\r\n\r\n"
     writer.write(head.encode() + b'{"x":')
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         status = await reader.readline()
     assert status.split()[1] == b"400"
     writer.close()

@@ -9,6 +9,7 @@ import pytest
 
 from inprocess import TestServer, make_config, running_server
 from myelin.services.sync.sync import Sync
+from polling import DEADLINE_S
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -69,5 +70,5 @@ async def test_what_happens_while_an_answer_is_built_is_told_at_once(server: Tes
         await alice.put(f"rooms/{room_id}/typing/{alice.user_id}", {"typing": True, "timeout": 20_000})
     sections.build = build
     free.set()
-    answer = await asyncio.wait_for(poll, 10)
+    answer = await asyncio.wait_for(poll, DEADLINE_S)
     assert room_id in answer["rooms"]["join"]

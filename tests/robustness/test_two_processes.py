@@ -14,8 +14,9 @@ from myelin.db.connection import Database
 from myelin.db.open import open_database
 from myelin.db.sql import Sql
 from myelin.services.rooms.check import RoomCheck
+from polling import DEADLINE_S
 from robustness.forked_server import ForkedServer
-from robustness.observer import Account, Observer, register
+from robustness.observer import POLL_MS, Account, Observer, register
 from robustness.test_sigkill import SETTINGS
 from server_process import ServerProcess
 
@@ -24,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 WRITERS = 4
 """On each of the servers."""
 ROUNDS = 20
-TOLD_WITHIN_SECONDS = 10
+TOLD_WITHIN_SECONDS = DEADLINE_S
 """Far below the time that a poll waits, far above what a busy machine needs."""
 
 EVENTS = Sql("SELECT event_id FROM events WHERE room_id = :room_id ORDER BY position")
@@ -97,7 +98,7 @@ async def test_both_write_to_one_room_and_both_tell_the_same_story(
         for observer in observers:
             await observer.look(0)
         writers = [Writer(account, room_id, f"w{i}") for i, account in enumerate(accounts)]
-        async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(POLL_MS / 1000), asyncio.TaskGroup() as group:
             for observer in observers:
                 group.create_task(observer.follow(LAST))
             await asyncio.gather(*(writer.write(ROUNDS) for writer in writers))
@@ -142,7 +143,7 @@ async def test_what_is_done_at_one_counts_at_the_other(pair: tuple[ServerProcess
         await watch.look(0)
         said = await bob.ok("PUT", f"rooms/{quote(room_id)}/send/m.room.message/1", {"msgtype": "m.text", "body": "1"})
         await bob.ok("POST", f"rooms/{quote(room_id)}/receipt/m.read/{quote(said['event_id'])}", {})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             while said["event_id"] not in watch.events or said["event_id"] not in watch.receipts:
                 await watch.look()
         await refused_after_logout(session, bob, one)

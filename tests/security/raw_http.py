@@ -1,10 +1,14 @@
 """Requests as no client library would send them."""
 
 import asyncio
+import contextlib
 import json
+import socket
 from typing import Any, NamedTuple
 
-DEADLINE_S = 10
+from polling import DEADLINE_S
+
+CHUNK = 65_536
 
 
 class RawAnswer(NamedTuple):
@@ -27,13 +31,19 @@ async def send(
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "Connection: close", f"Content-Length: {len(body)}"]
     lines += [f"Authorization: Bearer {token}"] if token else []
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    async with asyncio.timeout(DEADLINE_S):
-        reader, writer = await asyncio.open_connection(host, int(port))
-        try:
-            writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
-            await writer.drain()
-            answer = await reader.read()
-        finally:
-            writer.close()
+    request = "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    answer = await asyncio.to_thread(_exchange, host, int(port), request)
     head, _, data = answer.partition(b"\r\n\r\n")
     return RawAnswer(int(head.split(b" ", 2)[1]), data)
+
+
+def _exchange(host: str, port: int, request: bytes) -> bytes:
+    """What a server says to a request; it may answer and hang up before it has heard all of it."""
+    answer = bytearray()
+    with socket.create_connection((host, port), timeout=DEADLINE_S) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(request)
+        with contextlib.suppress(ConnectionError):
+            while chunk := connection.recv(CHUNK):
+                answer += chunk
+    return bytes(answer)

@@ -8,6 +8,7 @@ import pytest
 from inprocess import make_config, running_server
 from myelin.bus.news import AccountDataChanged
 from myelin.services.log_poller import LogPoller
+from polling import DEADLINE_S
 
 pytestmark = pytest.mark.postgres
 
@@ -21,7 +22,7 @@ async def test_what_another_process_wrote_is_told(tmp_path: Path, postgres_url: 
         path = f"user/{alice.user_id}/account_data/org.example"
         for i in range(3):
             await alice.put(path, {"i": i})
-            assert (await asyncio.wait_for(news.get(), 10)).json == b'{"i":%d}' % i
+            assert (await asyncio.wait_for(news.get(), DEADLINE_S)).json == b'{"i":%d}' % i
         assert news.empty()
         assert two.app.ground.feed.position == one.app.ground.feed.position
 

@@ -14,6 +14,7 @@ from myelin.bus.news import News, RoomEvents
 from myelin.services.federation.sending.outgoing_queue import OutgoingQueue
 from myelin.services.log_reader import LogReader
 from olm_keys import CrossSigningKeys, OlmDevice
+from sending_peers import send_on
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -102,7 +103,7 @@ async def test_what_is_read_back_is_what_was_announced(server: TestServer) -> No
     await ear.same("upgrade", alice.post(f"{at}/upgrade", {"new_version": "11"}))
     queue = server.app.services[OutgoingQueue]
     await ear.same("EDU", queue.put_durable_edu(["far.invalid"], b'{"edu_type":"org.x","content":{}}'))
-    await ear.same("forwarded", queue.forward(room, said, origin="far.invalid"))
+    await ear.same("forwarded", send_on(server.app.ground.committer, room, said, "far.invalid"))
     await ear.same("logout", bob.post("logout"))
     positioned = {kind.__name__ for kind in News.__args__} - {"TypingChanged", "PresenceChanged"}
     assert ear.kinds == positioned, positioned - ear.kinds

@@ -8,7 +8,8 @@ import pytest
 from inprocess import make_config
 from myelin.app.build import lay_ground
 from myelin.app.ground import Ground
-from myelin.services.appservices.cursor import AppserviceCursor, LeaseLost
+from myelin.db.lease import LeaseLost
+from myelin.services.appservices.cursor import AppserviceCursor
 from myelin.store.appservice_cursors import AppserviceCursorStore
 from myelin.store.appservices import AppserviceStore
 from myelin.telemetry.ambient import SystemClock, SystemRandomness

@@ -26,6 +26,8 @@ class RoomEvents(msgspec.Struct, frozen=True):
     """Events of `state` that are not among `pdus`, as far as they are at hand."""
     is_gap: bool = False
     """What came right before the first is not here, and the state may be another altogether: nothing held is good."""
+    is_whole: bool = False
+    """From here on the state lacks nothing, of a room whose members were still to be fetched."""
 
     def last(self, position: int) -> int:
         """The position of the last event, where the first has this one; news without events takes one position."""

@@ -7,12 +7,14 @@ from myelin.config.sections.appservices import Appservices
 from myelin.config.sections.auth import Auth, Branding
 from myelin.config.sections.calls import Rtc, Voip
 from myelin.config.sections.federation import Federation
+from myelin.config.sections.identity import Captcha, Identity
 from myelin.config.sections.mail import Mail
 from myelin.config.sections.messaging import Notices, Presence, Push, Rooms, UserDirectory
 from myelin.config.sections.previews import UrlPreviews
 from myelin.config.sections.rate_limits import RateLimits
 from myelin.config.sections.section import Section
 from myelin.config.sections.serving import Limits, Logging, Metrics, Server
+from myelin.config.sections.sso import Cas, Sso
 from myelin.config.sections.storage import Database, Media, Redis, Sync
 
 # Where things are kept if there is neither a config file nor a word about it.
@@ -26,6 +28,7 @@ class Config(Section, frozen=True, kw_only=True):
     database: Database = Database()
     redis: Redis = Redis()
     registration: Registration = Registration()
+    captcha: Captcha = Captcha()
     passwords: Passwords = Passwords()
     sessions: Sessions = Sessions()
     auth: Auth = Auth()
@@ -39,6 +42,9 @@ class Config(Section, frozen=True, kw_only=True):
     user_directory: UserDirectory = UserDirectory()
     push: Push = Push()
     mail: Mail = Mail()
+    identity: Identity = Identity()
+    sso: Sso = Sso()
+    cas: Cas = Cas()
     appservices: Appservices = Appservices()
     sync: Sync = Sync()
     voip: Voip = Voip()

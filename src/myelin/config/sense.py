@@ -35,6 +35,7 @@ def _errors(config: Config) -> Iterator[Finding]:
     yield from _contact_errors(config)
     yield from _lifetime_errors(config)
     yield from _mail_errors(config)
+    yield from _registration_errors(config)
     if config.passwords.argon2_memory_kib < ARGON2_KIB_PER_LANE * config.passwords.argon2_parallelism:
         yield "passwords.argon2_memory_kib", f"must be at least {ARGON2_KIB_PER_LANE} for each lane"
     if config.federation.extra_ca and not Path(config.federation.extra_ca).is_file():
@@ -89,9 +90,27 @@ def _lifetime_errors(config: Config) -> Iterator[Finding]:
         yield "sessions.refresh_token_lifetime_ms", "a refresh token must outlive the access token that it renews"
 
 
-def _mail_errors(config: Config) -> Iterator[Finding]:
-    if config.registration.email != "off" and not config.mail.smtp_host:
+def _registration_errors(config: Config) -> Iterator[Finding]:
+    registration = config.registration
+    if registration.email != "off" and not config.mail.smtp_host:
         yield "registration.email", "needs mail.smtp_host"
+    if registration.msisdn != "off" and not config.identity.msisdn_delegate:
+        yield "registration.msisdn", "needs identity.msisdn_delegate"
+    if registration.captcha and not config.captcha.public_key:
+        yield "registration.captcha", "needs captcha.public_key"
+    if bool(config.captcha.public_key) != bool(config.captcha.private_key):
+        yield "captcha.private_key", "public_key and private_key belong together"
+    ids = [policy.id for policy in registration.terms]
+    if len(set(ids)) != len(ids):
+        yield "registration.terms", "each document needs an id of its own"
+    for policy in registration.terms:
+        if not policy.url.startswith(("https://", "http://")):
+            yield "registration.terms", f"{policy.url} is not a web address"
+    if config.identity.extra_ca and not Path(config.identity.extra_ca).is_file():
+        yield "identity.extra_ca", f"there is no file {config.identity.extra_ca}"
+
+
+def _mail_errors(config: Config) -> Iterator[Finding]:
     if config.mail.sender and "@" not in parseaddr(config.mail.sender)[1]:
         yield "mail.sender", "is not a mail address"
     if config.mail.extra_ca and not Path(config.mail.extra_ca).is_file():
@@ -107,6 +126,8 @@ def _warnings(config: Config) -> Iterator[Finding]:
         yield "rate_limits.enabled", f"nothing is limited for who reaches {public[0]}"
     if config.mail.smtp_host and config.mail.security == "none" and not _is_loopback(f"{config.mail.smtp_host}:0"):
         yield "mail.security", "whoever is on the way to the mail server reads every mail, and the links in it"
+    if not config.identity.verify_tls:
+        yield "identity.verify_tls", "whoever is on the way to an identity server can read and change what it says"
     if config.metrics.enabled and not _is_loopback(config.metrics.listen):
         yield "metrics.listen", "the figures can be read by anybody who reaches this address"
     if config.public_url.startswith("http://") and config.server.name.partition(":")[0] != "localhost":

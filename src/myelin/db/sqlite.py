@@ -21,6 +21,7 @@ PAGE_CACHE_KIB = 16_384
 BUSY_TIMEOUT_MS = 10_000
 CHECKPOINT_PAGES = 4_000
 """The log is written back into the file after this many pages: rarer than by default, since hot pages repeat in it."""
+ROWS_BETWEEN_PAUSES = 200
 
 
 class SqliteDatabase:
@@ -133,9 +134,11 @@ class SqliteTransaction:
         return run(self.connection, sql, args).rowcount
 
     async def execute_many(self, sql: Sql, rows: Sequence[Sequence[Any]]) -> None:
-        """Run a statement for each row."""
-        for args in rows:
+        """Run a statement for each row; where there are many, others who write nothing have their turn in between."""
+        for count, args in enumerate(rows, 1):
             run(self.connection, sql, args)
+            if count % ROWS_BETWEEN_PAUSES == 0:
+                await asyncio.sleep(0)
 
     async def take_positions(self, count: int) -> int:
         """The first of `count` new positions."""

@@ -1,5 +1,6 @@
 """Requests to servers that somebody else named: guarded addresses, no redirects, bounded in size and time."""
 
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
@@ -35,14 +36,30 @@ class HttpAnswer(NamedTuple):
     body: bytes
 
 
+def trusting(extra_ca: str) -> ssl.SSLContext:
+    """What trusts the system's authorities, and those of a PEM file."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(extra_ca)
+    return context
+
+
 class HttpClient:
     """One pool of connections. Make it in an event loop's thread; `close` it at the end.
 
-    `allow_http` says whether URLs may be without TLS.
+    `allow_http` says whether URLs may be without TLS, `tls` what is trusted: False is everything.
     """
 
-    def __init__(self, guard: AddressGuard, *, user_agent: str, allow_http: bool, limit_per_host: int) -> None:
+    def __init__(
+        self,
+        guard: AddressGuard,
+        *,
+        user_agent: str,
+        allow_http: bool,
+        limit_per_host: int,
+        tls: ssl.SSLContext | bool = True,
+    ) -> None:
         self._guard = guard
+        self._tls = tls
         self._resolver = GuardedResolver(guard)
         self._user_agent = user_agent
         self._schemes = frozenset({"https", "http"}) if allow_http else frozenset({"https"})
@@ -136,6 +153,7 @@ class HttpClient:
                 limit_per_host=self._limit_per_host,
                 ttl_dns_cache=DNS_CACHE_S,
                 keepalive_timeout=IDLE_CONNECTION_S,
+                ssl=self._tls,
             )
             self._opened = aiohttp.ClientSession(
                 connector=connector,

@@ -1,7 +1,7 @@
 """A page for people: readable in light and dark and on a phone, and unable to load or send anything elsewhere."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from html import escape
 
@@ -27,6 +27,8 @@ input { width: 100%; min-height: 2.75rem; padding: .5rem .75rem; margin: 0 0 1re
   background: var(--page); border: 1px solid var(--muted); border-radius: .5rem; }
 button { width: 100%; min-height: 2.75rem; padding: .5rem 1rem; font: inherit; font-weight: 600; cursor: pointer;
   color: var(--on-accent); background: var(--accent); border: 0; border-radius: .5rem; }
+a.button { display: block; padding: .6rem 1rem; margin: 0 0 .75rem; font-weight: 600; text-align: center;
+  text-decoration: none; color: var(--on-accent); background: var(--accent); border-radius: .5rem; }
 button:disabled { opacity: .6; cursor: progress; }
 button.second { color: var(--text); background: transparent; border: 1px solid var(--muted); }
 button + button { margin-top: .75rem; }
@@ -53,14 +55,18 @@ def page(
     script: str = "",
     status: int = 200,
     language: str = "en",
+    sources: Mapping[str, str] | None = None,
     form_targets: Sequence[str] = (),
-    images: Sequence[str] = (),
+    loaded: str = "",
 ) -> web.Response:
     """An HTML answer; `body` and `script` are the caller's own text, with whatever came from outside escaped.
 
-    `form_targets` are origins or schemes that a form may lead to beside this server, `images` origins of pictures.
+    `loaded` is a script elsewhere, run after the page's own; `sources` are what the policy lets in, by directive;
+    `form_targets` are origins or schemes that a form may lead to beside this server.
     """
     scripted = f"<script>{script}</script>" if script else ""
+    if loaded:
+        scripted += f'\n<script src="{escape(loaded)}" async defer></script>'
     text = (
         f'<!doctype html>\n<html lang="{escape(language)}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
@@ -68,22 +74,27 @@ def page(
         f"<main>\n<h1>{escape(title)}</h1>\n{body}\n</main>\n{scripted}\n</body>\n</html>\n"
     )
     headers = {
-        "Content-Security-Policy": _policy(script, form_targets, images),
+        "Content-Security-Policy": _policy(script, sources or {}, form_targets),
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        # Whoever's script is loaded asks which site it is on, and hears no more than that.
+        "Referrer-Policy": "strict-origin" if sources else "no-referrer",
         "Cache-Control": "no-store",
     }
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8", headers=headers)
 
 
-def _policy(script: str, form_targets: Sequence[str], images: Sequence[str]) -> str:
-    """Only this page's own style and script run, whatever is in its text."""
-    allowed = _digest(script) if script else "'none'"
-    return (
-        f"default-src 'none'; style-src {_digest(_STYLE)}; script-src {allowed}; connect-src 'self'; "
-        f"img-src {_sources(images)}; form-action {_sources(form_targets)}; base-uri 'none'; frame-ancestors 'none'"
-    )
+def _policy(script: str, sources: Mapping[str, str], form_targets: Sequence[str]) -> str:
+    """Only this page's own style and script run, whatever is in its text, and what the caller lets in by name."""
+    own = {
+        "default-src": "'none'",
+        "style-src": _digest(_STYLE),
+        "script-src": _digest(script) if script else "'none'",
+        "connect-src": "'self'",
+    }
+    directives = {**own, **{name: f"{own[name]} {more}" if name in own else more for name, more in sources.items()}}
+    listed = "; ".join(f"{name} {value}" for name, value in directives.items())
+    return f"{listed}; form-action {_sources(form_targets)}; base-uri 'none'; frame-ancestors 'none'"
 
 
 def _sources(extra: Sequence[str]) -> str:

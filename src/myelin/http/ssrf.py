@@ -62,6 +62,11 @@ def _is_host(address: Address) -> bool:
     return not (plain.is_multicast or plain.is_unspecified)
 
 
+def is_literal(host: str) -> bool:
+    """Whether a host is an address and no name, also where it is no valid one."""
+    return ":" in host or host.replace(".", "").isdigit()
+
+
 class AddressGuard:
     """Decides on addresses by the configuration."""
 
@@ -78,7 +83,7 @@ class AddressGuard:
 
     def check_host(self, host: str) -> None:
         """Raise AddressDenied for a host that is an address, in any spelling, and not an allowed one."""
-        if (":" in host or host.replace(".", "").isdigit()) and not self.allows(host):
+        if is_literal(host) and not self.allows(host):
             raise AddressDenied(f"{host} is not an address that this server connects to")
 
 

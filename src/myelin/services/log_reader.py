@@ -35,10 +35,8 @@ async def read_room_events(database: Database, first: int, last: int) -> list[tu
         return []
     rooms = {move.position: move.room_id for move in moves.values()}
     rooms.update((row.position, row.room_id) for row in rows.values())
-    versions = {
-        room.room_id: ROOM_VERSIONS[room.room_version]
-        for room in await RoomStore(database).rooms(sorted(set(rooms.values())))
-    }
+    stored = {room.room_id: room for room in await RoomStore(database).rooms(sorted(set(rooms.values())))}
+    versions = {room.room_id: ROOM_VERSIONS[room.room_version] for room in stored.values()}
     begun: dict[tuple[str, int], dict[StateKey, str | None]] = {}
     for change in await StateStore(database).begun_between(first, last):
         begun.setdefault((change.room_id, change.from_pos), {})[change.type, change.state_key] = change.event_id
@@ -55,6 +53,7 @@ async def read_room_events(database: Database, first: int, last: int) -> list[tu
             own=(row.txn,) if row is not None and row.txn is not None else (),
             aside=await _aside(database, state, row, versions[room_id]),
             is_gap=move is not None and move.is_gap,
+            is_whole=stored[room_id].whole_since == position,
         )
         told.append((position, news))
     return told

@@ -136,9 +136,12 @@ class DestinationStore(Store):
     async def forwarded(self, first: int, last: int) -> list[ForwardedEvent]:
         """Events that are to be sent on, noted in a range of the log, both ends included."""
 
-    @query("DELETE FROM forwarded_events WHERE position < :position")
+    @query(
+        "DELETE FROM forwarded_events WHERE position < :position"
+        " AND position < (SELECT coalesce(min(since), :position) FROM destination_rooms)"
+    )
     async def forget_forwarded(self, position: int) -> int:
-        """Delete notes that are done with."""
+        """Delete notes from before a position that no server lacks any more."""
 
     @query(
         "SELECT position, room_id, event_id, sender, type, state_key FROM events"
@@ -150,15 +153,24 @@ class DestinationStore(Store):
     @query(
         sqlite="SELECT position, room_id, event_id, sender, type, state_key FROM events WHERE room_id = :room_id"
         " AND flags = 0 AND position >= :first AND position <= :last"
-        " AND substr(sender, instr(sender, ':') + 1) = :server_name ORDER BY position DESC LIMIT :limit",
+        " AND (substr(sender, instr(sender, ':') + 1) = :server_name"
+        " OR event_id IN (SELECT event_id FROM forwarded_events WHERE room_id = :room_id"
+        " AND position >= :first AND position <= :last AND origin <> :destination))"
+        " ORDER BY position DESC LIMIT :limit",
         postgres="SELECT position, room_id, event_id, sender, type, state_key FROM events WHERE room_id = :room_id"
         " AND flags = 0 AND position >= :first AND position <= :last"
-        " AND substr(sender, strpos(sender, ':') + 1) = :server_name ORDER BY position DESC LIMIT :limit",
+        " AND (substr(sender, strpos(sender, ':') + 1) = :server_name"
+        " OR event_id IN (SELECT event_id FROM forwarded_events WHERE room_id = :room_id"
+        " AND position >= :first AND position <= :last AND origin <> :destination))"
+        " ORDER BY position DESC LIMIT :limit",
     )
     async def last_of_server(
-        self, room_id: str, server_name: str, first: int, last: int, limit: int
+        self, room_id: str, server_name: str, destination: str, first: int, last: int, limit: int
     ) -> list[SentEvent]:
-        """The newest events of a server's users in a room between two positions, both included, newest first."""
+        """The newest events of a server's users in a room between two positions, both included, newest first.
+
+        Among them what is sent on to `destination`.
+        """
 
     @query(
         "SELECT room_id, state_key, from_pos, to_pos FROM state WHERE room_id IN :room_ids"
@@ -243,13 +255,13 @@ def begin_transaction(server_name: str, position: int, transaction_id: str, cont
 
 
 @statement(
-    "INSERT INTO destinations (server_name, position, transaction_id, contents)"
-    " VALUES (:server_name, :position, NULL, NULL) ON CONFLICT (server_name) DO UPDATE SET"
-    " position = CASE WHEN destinations.position > excluded.position THEN destinations.position"
-    " ELSE excluded.position END, transaction_id = NULL, contents = NULL"
+    "UPDATE destinations SET position = CASE WHEN position > :position THEN position ELSE :position END,"
+    " transaction_id = CASE WHEN transaction_id = :transaction_id THEN NULL ELSE transaction_id END,"
+    " contents = CASE WHEN transaction_id = :transaction_id THEN NULL ELSE contents END"
+    " WHERE server_name = :server_name"
 )
-def end_transaction(server_name: str, position: int) -> Statement:
-    """The transaction was taken: the server has events up to a position."""
+def end_transaction(server_name: str, position: int, transaction_id: str) -> Statement:
+    """The transaction was taken: the server has events up to a position. One that was begun since stays."""
 
 
 @statement(

@@ -140,12 +140,7 @@ class EventStore(Store):
         """The events between two positions closest to a time, at it or before it, the closest first."""
 
 
-@statement(
-    "INSERT INTO events (position, event_id, room_id, type, sender, state_key, origin_server_ts, flags, state_base, "
-    "state_delta, txn, json) VALUES (:position, :event_id, :room_id, :type, :sender, :state_key, :origin_server_ts, "
-    ":flags, :state_base, :state_delta, :txn, :json)"
-)
-def put_event(
+def _row(
     position: int,
     event_id: str,
     room_id: str,
@@ -159,7 +154,24 @@ def put_event(
     txn: str | None,
     json: bytes,
 ) -> Statement:
-    """Insert an event."""
+    """An event with all that is kept of it."""
+
+
+_INSERT = (
+    "INSERT INTO events (position, event_id, room_id, type, sender, state_key, origin_server_ts, flags, state_base, "
+    "state_delta, txn, json) VALUES (:position, :event_id, :room_id, :type, :sender, :state_key, :origin_server_ts, "
+    ":flags, :state_base, :state_delta, :txn, :json)"
+)
+put_event = statement(_INSERT)(_row)
+"""Insert an event."""
+place_event = statement(
+    f"{_INSERT} ON CONFLICT (event_id) DO UPDATE SET position = excluded.position, flags = excluded.flags, "
+    "state_base = excluded.state_base, state_delta = excluded.state_delta "
+    "WHERE events.flags IN (1, 3) AND events.room_id = excluded.room_id"
+)(_row)
+"""Insert an event, or give an outlier its place; what has its place already stays."""
+put_outlier = statement(f"{_INSERT} ON CONFLICT (event_id) DO NOTHING")(_row)
+"""Keep an event without a place in the timeline, unless it is here."""
 
 
 @statement(

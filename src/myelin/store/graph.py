@@ -80,7 +80,8 @@ class GraphStore(Store):
 
     @query(
         f"SELECT type, state_key, event_id FROM state WHERE room_id = :room_id AND from_pos < {LIMIT_OF_START} "
-        "AND to_pos > :position"
+        "AND to_pos > :position",
+        slow=True,
     )
     async def start(self, room_id: str, position: int) -> list[tuple[str, str, str]]:
         """The state before all that is here, as far as it held up to a position."""
@@ -129,48 +130,6 @@ def await_redacted(redacts: str, event_id: str, room_id: str) -> Statement:
 @statement("DELETE FROM awaited_redactions WHERE redacts = :redacts")
 def settle_redactions(redacts: str) -> Statement:
     """What was to be redacted is here."""
-
-
-@statement(
-    "INSERT INTO events (position, event_id, room_id, type, sender, state_key, origin_server_ts, flags, state_base, "
-    "state_delta, txn, json) VALUES (:position, :event_id, :room_id, :type, :sender, :state_key, :origin_server_ts, "
-    ":flags, :state_base, :state_delta, NULL, :json) ON CONFLICT (event_id) DO UPDATE SET "
-    "position = excluded.position, flags = excluded.flags, state_base = excluded.state_base, "
-    "state_delta = excluded.state_delta WHERE events.flags IN (1, 3) AND events.room_id = excluded.room_id"
-)
-def place_event(
-    position: int,
-    event_id: str,
-    room_id: str,
-    type: str,  # noqa: A002  (the spec's word)
-    sender: str,
-    state_key: str | None,
-    origin_server_ts: int,
-    flags: int,
-    state_base: int | None,
-    state_delta: str | None,
-    json: bytes,
-) -> Statement:
-    """Insert an event, or give an outlier its place; what has its place already stays."""
-
-
-@statement(
-    "INSERT INTO events (position, event_id, room_id, type, sender, state_key, origin_server_ts, flags, json) "
-    "VALUES (:position, :event_id, :room_id, :type, :sender, :state_key, :origin_server_ts, :flags, :json) "
-    "ON CONFLICT (event_id) DO NOTHING"
-)
-def put_outlier(
-    position: int,
-    event_id: str,
-    room_id: str,
-    type: str,  # noqa: A002  (the spec's word)
-    sender: str,
-    state_key: str | None,
-    origin_server_ts: int,
-    flags: int,
-    json: bytes,
-) -> Statement:
-    """Keep an event without a place in the timeline, unless it is here."""
 
 
 @statement(

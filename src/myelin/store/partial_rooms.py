@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from myelin.db.query import Store, query, statement
 from myelin.db.sql import Statement
+from myelin.store.graph import FROM_THE_START
 
 
 class PartialRoom(NamedTuple):
@@ -64,14 +65,16 @@ def end_partial_room(room_id: str, join_event_id: str) -> Statement:
 
 @statement(
     "INSERT INTO state (room_id, type, state_key, from_pos, to_pos, event_id, membership) "
-    "SELECT late.room_id, late.type, late.state_key, :join_position, late.from_pos, late.event_id, late.membership "
-    "FROM state AS late JOIN events AS e ON e.event_id = late.event_id AND e.flags = 1 "
-    "WHERE late.room_id = :room_id AND late.from_pos > :join_position AND NOT EXISTS (SELECT 1 FROM state AS earlier "
+    "SELECT late.room_id, late.type, late.state_key, COALESCE((SELECT MAX(earlier.to_pos) FROM state AS earlier "
     "WHERE earlier.room_id = late.room_id AND earlier.type = late.type AND earlier.state_key = late.state_key "
-    "AND earlier.from_pos < late.from_pos) ON CONFLICT DO NOTHING"
+    f"AND earlier.from_pos < late.from_pos), {FROM_THE_START}), late.from_pos, late.event_id, late.membership "
+    "FROM state AS late WHERE late.room_id = :room_id AND late.from_pos = :position ON CONFLICT DO NOTHING"
 )
-def date_back_to_join(room_id: str, join_position: int) -> Statement:
-    """State that was only fetched later held from the join on: what hangs on events since then is judged by it."""
+def date_back(room_id: str, position: int) -> Statement:
+    """State that was only fetched at a position held before: what hangs on events since the join is judged by it.
+
+    It held from the start, or from where an older batch of events ends that was fetched meanwhile.
+    """
 
 
 @statement("DELETE FROM partial_rooms WHERE room_id = :room_id")

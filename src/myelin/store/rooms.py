@@ -49,6 +49,11 @@ def put_room_version(room_id: str, room_version: str) -> Statement:
     """A room of which only invites were known is of another version than somebody said."""
 
 
+@statement("UPDATE rooms SET room_type = :room_type WHERE room_id = :room_id")
+def put_room_type(room_id: str, room_type: str | None) -> Statement:
+    """The type that the room's create event names."""
+
+
 ADD_ROOM = ClaimSql(
     "ADD_ROOM",
     single="INSERT INTO rooms (room_id, room_version, version, extremities, depth) VALUES (:room_id, :room_version, "

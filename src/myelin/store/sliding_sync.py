@@ -115,11 +115,13 @@ class SlidingSyncStore(Store):
     async def delete_orphans(self) -> int:
         """Forget what was sent over connections that are gone."""
 
-    @query(
-        "SELECT room_id, version FROM rooms WHERE room_id IN :room_ids",
-    )
-    async def last_positions(self, room_ids: list[str]) -> list[tuple[str, int]]:
-        """Where the last events of rooms stand."""
+    @query("SELECT room_id, version, room_type FROM rooms WHERE room_id IN :room_ids")
+    async def last_positions(self, room_ids: list[str]) -> list[tuple[str, int, str | None]]:
+        """Where the last events of rooms stand, and of which type the rooms are."""
+
+    @query("SELECT room_id, room_type FROM rooms WHERE room_id IN :room_ids AND room_type IS NOT NULL")
+    async def typed(self, room_ids: list[str]) -> list[tuple[str, str]]:
+        """Those of the rooms that have a type, with it."""
 
     @query(
         "SELECT s.room_id FROM state AS s JOIN events AS e ON e.event_id = s.event_id "

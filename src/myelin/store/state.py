@@ -7,6 +7,8 @@ from myelin.db.sql import Statement
 
 OPEN = 9_223_372_036_854_775_807
 """`to_pos` of what is current."""
+FIRST = -OPEN
+"""Before every `from_pos`."""
 
 
 class StateRow(NamedTuple):
@@ -160,10 +162,24 @@ class StateStore(Store):
 
     @query(
         f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
-        "AND from_pos <= :position ORDER BY room_id, from_pos"
+        "AND from_pos <= :until AND to_pos > :after ORDER BY room_id, from_pos"
     )
-    async def memberships_until(self, user_id: str, position: int) -> list[Membership]:
-        """All that a user's memberships ever were up to a position, by room, oldest first."""
+    async def memberships_between(self, user_id: str, after: int, until: int) -> list[Membership]:
+        """What a user's memberships were at one position and from there to another, by room, oldest first."""
+
+    @query(
+        "SELECT room_id, membership, event_id, from_pos, to_pos FROM state "
+        "WHERE type = 'm.room.member' AND state_key = :user_id "
+        "AND (room_id, from_pos) > (:room_id, :from_pos) AND from_pos <= :position "
+        "ORDER BY room_id, from_pos LIMIT :limit"
+    )
+    async def memberships_from(
+        self, user_id: str, position: int, room_id: str, from_pos: int, limit: int
+    ) -> list[tuple[str, str | None, str, int, int]]:
+        """What a user's memberships ever were up to a position, by room, oldest first: those after one in a room.
+
+        Room ID, membership, event ID, and from when to when.
+        """
 
     @query(
         f"SELECT {_MEMBERSHIP} FROM state WHERE type = 'm.room.member' AND state_key = :user_id "
@@ -213,11 +229,24 @@ class StateStore(Store):
         """Users who were joined to one of the rooms at `after`, and whose membership changed up to `until`."""
 
     @query(
-        "SELECT DISTINCT state_key FROM state WHERE room_id IN :room_ids AND type = 'm.room.member' "
-        "AND membership = 'join' AND from_pos > :after AND from_pos <= :until AND to_pos > :until"
+        "SELECT DISTINCT now.state_key FROM state AS now WHERE now.room_id IN :room_ids AND now.type = 'm.room.member' "
+        "AND now.membership = 'join' AND now.from_pos > :after AND now.from_pos <= :until AND now.to_pos > :until "
+        "AND (NOT EXISTS (SELECT 1 FROM state AS was WHERE was.room_id = now.room_id AND was.type = now.type "
+        "AND was.state_key = now.state_key AND was.membership = 'join' AND was.from_pos <= :after "
+        "AND was.to_pos > :after) "
+        "OR EXISTS (SELECT 1 FROM state AS away WHERE away.room_id = now.room_id AND away.type = now.type "
+        "AND away.state_key = now.state_key AND away.membership <> 'join' AND away.from_pos > :after "
+        "AND away.to_pos <= :until))"
     )
     async def joins_begun(self, room_ids: list[str], after: int, until: int) -> list[str]:
-        """Users who are joined to one of the rooms at `until` by a membership that is newer than `after`."""
+        """Users who are joined to one of the rooms at `until` and were not all the time since `after`."""
+
+    @query(
+        "SELECT DISTINCT state_key FROM state WHERE room_id IN :room_ids AND type = 'm.room.member' "
+        "AND membership = 'invite' AND from_pos > :after AND from_pos <= :until AND to_pos > :until"
+    )
+    async def invites_begun(self, room_ids: list[str], after: int, until: int) -> list[str]:
+        """Users who are invited to one of the rooms at `until` by a membership that is newer than `after`."""
 
     @query(
         "SELECT s.room_id, s.from_pos, e.json FROM state AS s JOIN events AS e ON e.event_id = s.event_id "

@@ -95,9 +95,14 @@ class UserDirectoryStore(Store):
     @query(
         "SELECT s.room_id, e.json FROM state s JOIN events e ON e.event_id = s.event_id WHERE s.room_id IN :room_ids"
         f" AND s.type IN :types AND s.state_key = '' AND s.to_pos = {OPEN}"
+        " AND EXISTS (SELECT 1 FROM state m JOIN users u ON u.user_id = m.state_key"
+        f" WHERE m.room_id = s.room_id AND m.{_JOINED.replace(' AND ', ' AND m.')})"
     )
     async def room_rules(self, room_ids: list[str], types: list[str]) -> list[Latest]:
-        """Current state events of these types of some rooms."""
+        """Current state events of these types of those of the rooms that this server's users are in.
+
+        What happens in the others is not heard of here any more.
+        """
 
     @query("DELETE FROM user_directory WHERE user_id IN :user_ids")
     async def delete_entries(self, user_ids: list[str]) -> int:

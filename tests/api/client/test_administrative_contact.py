@@ -8,7 +8,6 @@ TOKENS: dict[str, dict[str, Any]] = {
     "email": {"client_secret": "s3cret", "email": "a@example.org", "send_attempt": 1},
     "msisdn": {"client_secret": "s3cret", "country": "DE", "phone_number": "0301234", "send_attempt": 1},
 }
-BIND = {"client_secret": "s", "id_server": "id.example.org", "id_access_token": "t", "sid": "1"}
 ADDRESS = {"medium": "email", "address": "a@example.org"}
 
 
@@ -27,13 +26,6 @@ async def test_no_token_can_be_sent(server: TestServer) -> None:
             for field in body:
                 left = {name: value for name, value in body.items() if name != field}
                 (await server.anonymous("POST", path, left)).error(400, "M_MISSING_PARAM")
-
-
-async def test_no_identity_server_is_trusted(server: TestServer) -> None:
-    alice = await server.register("alice")
-    (await alice("POST", "account/3pid/bind", BIND)).error(400, "M_SERVER_NOT_TRUSTED")
-    (await alice("POST", "account/3pid", {"three_pid_creds": BIND})).error(403, "M_SERVER_NOT_TRUSTED")
-    (await alice("POST", "account/3pid/bind", {})).error(400, "M_MISSING_PARAM")
 
 
 async def test_an_address_that_was_not_validated_is_not_added(server: TestServer) -> None:

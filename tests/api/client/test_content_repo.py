@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from inprocess import Client
-from media import call, download, stream_of, until, upload
+from media import call, download, stream_of, upload
+from polling import DEADLINE_S, until
 
 MIB = 1024 * 1024
 
@@ -314,7 +315,7 @@ async def test_a_download_waits_for_the_upload(media_server):
         done, _ = await asyncio.wait([waiting], timeout=0.2)
         assert not done
         await _fill(alice, media)
-        answers = await asyncio.wait_for(waiting, 10)
+        answers = await asyncio.wait_for(waiting, DEADLINE_S)
         assert [a.data for a in answers] == [b"late"] * 3
         (await download(alice, f"{media}?timeout_ms=-1")).error(400, "M_INVALID_PARAM")
         (await download(alice, f"{media}?timeout_ms=soon")).error(400, "M_INVALID_PARAM")

@@ -187,10 +187,14 @@ async def test_users_of_other_servers_are_refused_where_this_one_is_alone(tmp_pa
         (await alice("POST", "join/!none:nowhere.invalid", {})).error(404, "M_NOT_FOUND")
 
 
-async def test_third_parties_are_refused_in_words(server: TestServer) -> None:
+async def test_third_parties_are_counted_and_looked_at_first(server: TestServer) -> None:
     alice = await server.register("alice")
-    third = {"id_server": "x", "id_access_token": "y", "medium": "email", "address": "a@b"}
-    (await alice("POST", "createRoom", {"invite_3pid": [third]})).error(403, "M_SERVER_NOT_TRUSTED")
+    third = {"id_server": "a b", "id_access_token": "y", "medium": "email", "address": "a@b"}
+    (await alice("POST", "createRoom", {"invite_3pid": [third]})).error(400, "M_INVALID_PARAM")
+    (await alice("POST", "createRoom", {"invite_3pid": [{"medium": "email"}]})).error(400, "M_MISSING_PARAM")
+    many = [{**third, "id_server": "x", "address": f"a{number}@b"} for number in range(1001)]
+    (await alice("POST", "createRoom", {"invite_3pid": many})).error(400, "M_INVALID_PARAM")
+    assert (await alice.get("joined_rooms"))["joined_rooms"] == []
 
 
 async def test_who_blocks_invites_is_not_invited(server: TestServer) -> None:

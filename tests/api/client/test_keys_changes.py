@@ -68,6 +68,24 @@ async def test_who_is_met_in_a_room_has_keys_to_fetch(server_on_each: TestServer
     assert (await alice.get("keys/changes", from_=start, to=gone))["changed"] == [bob.user_id]
 
 
+async def test_who_was_away_for_a_while_has_keys_to_fetch(server_on_each: TestServer) -> None:
+    server = server_on_each
+    alice, bob, carol = [await server.register(name) for name in ("alice", "bob", "carol")]
+    room_id = await alice.create_room(preset="public_chat")
+    for client in (bob, carol):
+        await client.post(f"join/{room_id}")
+    _, start = await sync(alice)
+    await bob.post(f"rooms/{room_id}/leave")
+    await bob.post(f"join/{room_id}")
+    _, came_back = await sync(alice, start)
+    assert await alice.get("keys/changes", from_=start, to=came_back) == {"changed": [bob.user_id], "left": []}
+    await alice.post(f"rooms/{room_id}/leave")
+    await alice.post(f"join/{room_id}")
+    _, end = await sync(alice, came_back)
+    both = {"changed": [bob.user_id, carol.user_id], "left": []}
+    assert await alice.get("keys/changes", from_=came_back, to=end) == both
+
+
 async def test_tokens_must_be_ours(server: TestServer) -> None:
     alice = await server.register("alice")
     (await alice("GET", "keys/changes")).error(400, "M_MISSING_PARAM")

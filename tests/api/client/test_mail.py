@@ -19,8 +19,9 @@ EMAIL = "m.login.email.identity"
 
 async def registered(server: TestServer, mail: MailServer, name: str = "alice", address: str = ADDRESS) -> Client:
     """A user who registered with an address."""
+    before = len(mail.mails)
     creds = await ask(server.anonymous, REGISTER, address)
-    await follow(server, link_in(await mail.next(len(mail.mails) + 1)))
+    await follow(server, link_in(await mail.next(before + 1)))
     return await server.register(name, auth={"type": EMAIL, "threepid_creds": creds})
 
 
@@ -61,6 +62,16 @@ async def test_what_the_mail_is(tmp_path: Path) -> None:
         assert sent["Date"].datetime.year >= 2025
         assert link_in(sent) in text_of(sent, "html")
         assert "60 minutes" in text_of(sent)
+
+
+async def test_opening_a_link_is_enough_where_the_configuration_says_so(tmp_path: Path) -> None:
+    async with house(tmp_path, links_need_a_button=False) as (server, mail):
+        creds = await ask(server.anonymous, REGISTER)
+        link = re.sub(r"^https?://[^/]+", server.base, link_in(await mail.next()))
+        for status in (200, 404):
+            async with server.session.get(link) as shown:
+                assert shown.status == status
+        await server.register("alice", auth={"type": EMAIL, "threepid_creds": creds})
 
 
 async def test_a_link_works_once_and_opening_it_is_not_enough(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Pushers of kind `email`: unread messages gathered into a mail, and the link that ends them."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from myelin.services.push.mail_digests import MailDigests
 from myelin.store.pushers import PusherStore
 from myelin.store.third_party_ids import ThirdPartyIdStore
 from myelin.telemetry.ambient import Clock
+from polling import until
 
 ADDRESS = "alice@example.org"
 PUSHER = {
@@ -80,22 +80,19 @@ async def test_messages_wait_to_be_read_and_are_gathered(tmp_path: Path) -> None
         store = PusherStore(server.app.ground.database)
         room, other = await room_of(alice, bob, name="One"), await room_of(alice, bob, name="Two")
         read = await bob.send(room, "read meanwhile")
-        for number in range(7):
-            await bob.send(other, f"message {number}")
+        sent_last = [await bob.send(other, f"message {number}") for number in range(7)][-1]
         pusher = (await store.of_user(alice.user_id))[0]
-        await until_queued(store, pusher.pusher_id, 8)
+        await until_queued(store, pusher.pusher_id, sent_last)
         await alice.post(f"rooms/{room}/receipt/m.read/{read}")
         clock.pass_ms(600_000)
-        await bob.send(room, "the last")
-        await until_queued(store, pusher.pusher_id, 9)
+        await until_queued(store, pusher.pusher_id, await bob.send(room, "the last"))
         await restart_waiting(server, pusher.pusher_id)
         sent = await mail.next()
         assert sent["Subject"] == "8 new messages in 2 rooms"
         words = text_of(sent)
         assert "read meanwhile" not in words
         assert ["message 4" in words, "message 5" in words, "and 2 more" in words] == [True, False, True]
-        await bob.send(room, "too soon")
-        await until_queued(store, pusher.pusher_id, 1)
+        await until_queued(store, pusher.pusher_id, await bob.send(room, "too soon"))
         clock.pass_ms(3_599_999)
         await restart_waiting(server, pusher.pusher_id)
         assert len(mail.mails) == 1
@@ -104,10 +101,11 @@ async def test_messages_wait_to_be_read_and_are_gathered(tmp_path: Path) -> None
         assert "too soon" in text_of(await mail.next(2))
 
 
-async def until_queued(store: PusherStore, pusher_id: int, count: int) -> None:
-    async with asyncio.timeout(10):
-        while len(await store.queued(pusher_id, 100)) < count:  # noqa: ASYNC110  (rows have no event)
-            await asyncio.sleep(0.01)
+async def until_queued(store: PusherStore, pusher_id: int, event_id: str) -> None:
+    async def is_queued() -> bool:
+        return event_id in [entry.event_id for entry in await store.queued(pusher_id, 100)]
+
+    await until(is_queued)
 
 
 async def restart_waiting(server: TestServer, pusher_id: int) -> None:

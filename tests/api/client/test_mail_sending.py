@@ -1,6 +1,5 @@
 """How mail is handed to the mail server: again where it was away, securely, and given up at last."""
 
-import asyncio
 import ssl
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from myelin.config.sections.accounts import Registration
 from myelin.config.sections.mail import Mail
 from myelin.services.mail.outbox import FIRST_RETRY_MS, GIVE_UP_MS, LEASE_MS, Outbox
 from myelin.store.mail import MailStore
+from polling import until
 
 
 async def waiting(server: TestServer) -> int:
@@ -40,9 +40,7 @@ async def until_replies(server: TestServer, mail: MailServer, left: int) -> None
     """Wait until the server has given all but so many replies, and the mail was put off."""
     await mail.until(lambda server: len(server.replies) == left)
     outbox: Outbox = server.app.services[Outbox]
-    async with asyncio.timeout(10):
-        while outbox.is_sending:  # noqa: ASYNC110  (a state has no event)
-            await asyncio.sleep(0.01)
+    await until(lambda: not outbox.is_sending)
 
 
 async def test_mail_that_is_refused_is_not_sent_again(tmp_path: Path) -> None:

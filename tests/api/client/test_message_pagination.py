@@ -302,6 +302,7 @@ async def test_replaced_state_and_redactions_are_told(server_on_each: TestServer
         because = events[first]["unsigned"]["redacted_because"]
         assert (because["event_id"], because["content"]["reason"]) == (redaction, "oops")
         assert because["redacts"] == first
+        assert events[first]["unsigned"]["redacted_by"] == redaction
         assert events[sent[0]]["content"] == {}
 
 

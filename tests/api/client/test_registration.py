@@ -22,6 +22,15 @@ async def test_registers_in_one_request_and_logs_in(server_on_each: TestServer) 
     (await server_on_each.anonymous("GET", "account/whoami")).error(401, "M_MISSING_TOKEN")
 
 
+async def test_a_new_user_may_be_called_like_the_user_name(tmp_path: Path, database_url: str) -> None:
+    registration = Registration(mode="open", guests=True, display_name_from_username=True)
+    async with running_server(make_config(tmp_path, database_url, registration=registration)) as server:
+        alice = await server.register("alice")
+        assert await alice.get(f"profile/{alice.user_id}") == {"displayname": "alice"}
+        await alice.put(f"profile/{alice.user_id}/displayname", {"displayname": "Alice"})
+        assert await alice.get(f"profile/{alice.user_id}") == {"displayname": "Alice"}
+
+
 async def test_flows_come_first_then_the_same_request_with_auth_makes_the_account(server_on_each: TestServer) -> None:
     ask = server_on_each.anonymous
     body = {"username": "alice", "password": "correct horse", "device_id": "D", "initial_device_display_name": "Pad"}

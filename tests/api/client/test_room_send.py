@@ -55,6 +55,7 @@ async def test_only_members_with_power_send(server: TestServer) -> None:
         (f"{'x' * 256}/1", {}, 413, "M_TOO_LARGE"),
         ("m.room.create/1", {}, 403, "M_FORBIDDEN"),
         ("m.room.member/1", {"membership": "join"}, 403, "M_FORBIDDEN"),
+        ("m.room.tombstone/1", {"replacement_room": "HERE"}, 400, "M_INVALID_PARAM"),
         ("m.room.redaction/1", {}, 400, "M_BAD_JSON"),
         ("m.room.redaction/1", {"redacts": "x"}, 400, "M_INVALID_PARAM"),
         ("m.room.redaction/1", {"redacts": "$none"}, 404, "M_NOT_FOUND"),
@@ -66,6 +67,9 @@ async def test_what_cannot_be_sent(server_on_each: TestServer, path: str, body: 
     alice = await server_on_each.register("alice")
     room_id = await alice.create_room()
     before = len(await seen.timeline(server_on_each, room_id))
+    if isinstance(body, dict) and body.get("replacement_room") == "HERE":
+        body = {"replacement_room": room_id}
+        (await alice("PUT", f"rooms/{room_id}/state/m.room.tombstone/", body)).error(status, errcode)
     (await alice("PUT", f"rooms/{room_id}/send/{path}", body)).error(status, errcode)
     assert len(await seen.timeline(server_on_each, room_id)) == before
     assert await alice.send(room_id, "the room still works")
@@ -235,3 +239,16 @@ async def test_a_suspended_account_leaves_and_takes_back_what_it_wrote(server: T
         (await alice(method, path, body)).error(403, "M_USER_SUSPENDED")
     await alice.put(f"rooms/{room_id}/redact/{own}/3", {})
     await alice.post(f"rooms/{room_id}/leave")
+
+
+async def test_what_is_sent_without_a_transaction_is_sent_each_time(server_on_each: TestServer) -> None:
+    alice = await server_on_each.register("alice")
+    room_id = await alice.create_room()
+    sent = [await alice.post(f"rooms/{room_id}/send/m.room.message", {"body": "x"}) for _ in range(2)]
+    assert len({answer["event_id"] for answer in sent}) == 2
+    target = sent[0]["event_id"]
+    redaction = await alice.post(f"rooms/{room_id}/redact/{quote(target, safe='')}", {"reason": "typo"})
+    events = {event.event_id: event for event in await seen.timeline(server_on_each, room_id)}
+    assert events[target].content == {}
+    assert events[redaction["event_id"]].content["reason"] == "typo"
+    (await alice("POST", f"rooms/{room_id}/send/m.room.message", {"n": 1.5})).error(400, "M_BAD_JSON")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from inprocess import Client, TestServer, make_config, running_server
 from myelin.services.sliding_sync.connections import Connections
+from myelin.services.sync.waiting import Waiting
+from polling import DEADLINE_S, until
 from sliding import Sliding, a_list, bodies
 
 LISTS = {"all": a_list([0, 0], limit=1)}
@@ -103,10 +105,11 @@ async def test_a_newer_request_takes_the_place_of_one_that_waits(server: TestSer
     sync = Sliding(alice, lists=LISTS)
     await sync()
     old = asyncio.create_task(alice.post(Sliding.path, sync.body, pos=sync.pos, timeout=20_000))
-    await asyncio.wait([old], timeout=0.1)
+    polls = server.app.services[Waiting]._polls
+    await until(lambda: len(polls.get(alice.user_id, ())) == 1)
     new = asyncio.create_task(sync(timeout_ms=20_000))
-    await asyncio.wait([new], timeout=0.1)
+    await until(lambda: len(polls.get(alice.user_id, ())) == 2)
     await alice.send(room_id, "for the newer")
-    assert bodies((await asyncio.wait_for(new, 5))["rooms"][room_id]) == ["for the newer"]
-    await asyncio.wait_for(old, 5)
+    assert bodies((await asyncio.wait_for(new, DEADLINE_S))["rooms"][room_id]) == ["for the newer"]
+    assert (await asyncio.wait_for(old, DEADLINE_S))["rooms"] == {}
     assert (await sync())["rooms"] == {}

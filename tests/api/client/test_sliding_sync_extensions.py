@@ -5,6 +5,7 @@ from typing import Any
 
 from inprocess import TestServer
 from olm_keys import OlmDevice
+from polling import DEADLINE_S
 from sliding import Sliding, a_list
 
 ALL: dict[str, Any] = {
@@ -50,7 +51,7 @@ async def test_keys_and_devices(server: TestServer) -> None:
     assert "device_lists" not in (await sync())["extensions"]["e2ee"]
     waiting = asyncio.create_task(sync(timeout_ms=20_000))
     await bob.post("keys/upload", {"device_keys": OlmDevice(bob.user_id, bob.device_id).keys})
-    told = await asyncio.wait_for(waiting, 5)
+    told = await asyncio.wait_for(waiting, DEADLINE_S)
     assert told["extensions"]["e2ee"]["device_lists"]["changed"] == [bob.user_id]
     await bob.put(f"profile/{bob.user_id}/displayname", {"displayname": "B"})
     assert "device_lists" not in (await sync())["extensions"]["e2ee"]
@@ -124,7 +125,7 @@ async def test_typing_wakes_and_scopes_hold(server: TestServer) -> None:
     await sync()
     waiting = asyncio.create_task(sync(timeout_ms=20_000))
     await bob.put(f"rooms/{room_id}/typing/{bob.user_id}", {"typing": True, "timeout": 20_000})
-    told = (await asyncio.wait_for(waiting, 5))["extensions"]
+    told = (await asyncio.wait_for(waiting, DEADLINE_S))["extensions"]
     assert told["typing"] == {"rooms": {room_id: {"type": "m.typing", "content": {"user_ids": [bob.user_id]}}}}
     assert "io.element.msc4308.thread_subscriptions" not in told
     await bob.put(f"rooms/{room_id}/typing/{bob.user_id}", {"typing": False})

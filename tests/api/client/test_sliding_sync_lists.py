@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from inprocess import Client, TestServer
+from myelin.store.sliding_sync import SlidingSyncStore
 from sliding import Sliding, a_list
 
 
@@ -138,3 +139,13 @@ async def test_at_the_edge_of_what_is_allowed(server: TestServer) -> None:
     assert (await alice.post(Sliding.path, nulls))["rooms"] == {}
     (await alice("POST", Sliding.path, {}, timeout=-1)).error(400, "M_INVALID_PARAM")
     (await alice("POST", Sliding.path, {}, set_presence="dancing")).error(400, "M_INVALID_PARAM")
+
+
+async def test_the_types_of_rooms_are_kept_with_them(server_on_each: TestServer) -> None:
+    alice = await server_on_each.register("alice")
+    space = await alice.create_room(creation_content={"type": "m.space"})
+    others = [await alice.create_room(), await alice.create_room(creation_content={"type": 7})]
+    store = SlidingSyncStore(server_on_each.app.ground.database)
+    assert await store.typed([space, *others, "!unknown:hs1"]) == [(space, "m.space")]
+    found = {room_id: kind for room_id, _, kind in await store.last_positions([space, *others])}
+    assert found == {space: "m.space", others[0]: None, others[1]: None}

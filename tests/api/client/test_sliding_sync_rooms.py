@@ -3,6 +3,7 @@
 import asyncio
 
 from inprocess import TestServer
+from polling import DEADLINE_S
 from sliding import Sliding, a_list, bodies, required
 
 NAME = [["m.room.name", ""]]
@@ -187,7 +188,7 @@ async def test_it_waits_for_news(server: TestServer) -> None:
     done, _ = await asyncio.wait([waiting], timeout=0.1)
     assert not done
     await bob.send(room_id, "wake")
-    answer = await asyncio.wait_for(waiting, 5)
+    answer = await asyncio.wait_for(waiting, DEADLINE_S)
     assert bodies(answer["rooms"][room_id]) == ["wake"]
     assert (await sync(timeout_ms=20))["rooms"] == {}
 

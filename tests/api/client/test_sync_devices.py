@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from inprocess import Client, TestServer, make_config, running_server
 from myelin.services.rooms.cache import Rooms
 from myelin.services.sync.answers import MAX_TO_DEVICE
 from olm_keys import OlmDevice
+from polling import until
 from syncing import QUIET, Syncing, has_news, public_room, woken
 
 
@@ -185,6 +188,22 @@ async def test_comings_and_goings_are_found_in_the_database_where_memory_does_no
     assert devices(await sync()) == ({carol.user_id}, {bob.user_id})
 
 
+@pytest.mark.parametrize("filler", [0, 30])
+async def test_who_is_invited_has_keys_to_fetch(server_on_each: TestServer, filler: int) -> None:
+    alice, bob = await server_on_each.register("alice"), await server_on_each.register("bob")
+    room_id = await alice.create_room()
+    sync = Syncing(alice)
+    await sync()
+    await alice.post(f"rooms/{room_id}/invite", {"user_id": bob.user_id})
+    for number in range(filler):
+        await alice.send(room_id, str(number))
+    if filler:
+        server_on_each.app.services[Rooms].drop(room_id)
+    assert (await sync())["device_lists"] == {"changed": [bob.user_id]}
+    await bob.post(f"rooms/{room_id}/leave")
+    assert devices(await sync()) == (set(), set())
+
+
 async def test_a_new_device_is_a_change(server: TestServer) -> None:
     alice, bob = await server.register("alice"), await server.register("bob")
     await public_room(alice, bob)
@@ -212,6 +231,11 @@ async def test_key_counts_are_in_every_answer_and_are_news(server_on_each: TestS
     assert answer["device_one_time_keys_count"] == {"signed_curve25519": 1}
     await alice.post("keys/claim", claim)
     await alice.post("keys/claim", claim)
-    answer = await sync()
-    assert answer["device_one_time_keys_count"] == {"signed_curve25519": 0}
-    assert answer["device_unused_fallback_key_types"] == []
+
+    async def all_used() -> bool:
+        answer = await sync()
+        names = ("device_one_time_keys_count", "device_unused_fallback_key_types")
+        return [answer[name] for name in names] == [{"signed_curve25519": 0}, []]
+
+    # Who claims a key does not wait until its owner is told.
+    await until(all_used)

@@ -105,19 +105,24 @@ async def test_what_one_process_writes_the_other_one_tells(two: tuple[TestServer
     assert not has_news(await there())
 
 
+@pytest.fixture
+def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes hear of nothing by themselves."""
+
+    async def look_at_nothing(_: LogPoller) -> None:
+        """See nothing new."""
+
+    monkeypatch.setattr(LogPoller, "look", look_at_nothing)
+
+
 @pytest.mark.postgres
 async def test_a_process_that_is_behind_reads_on_to_where_a_token_is_from(
-    two: tuple[TestServer, TestServer], monkeypatch: pytest.MonkeyPatch
+    deaf: None, two: tuple[TestServer, TestServer]
 ) -> None:
     one, other = two
     alice, bob = await one.register("alice"), await one.register("bob")
     room_id = await public_room(alice, bob)
     await catch_up(one, other)
-
-    async def look_at_nothing(_: LogPoller) -> None:
-        """The other process hears of nothing by itself."""
-
-    monkeypatch.setattr(LogPoller, "look", look_at_nothing)
     here, there = Syncing(bob, QUIET), Syncing(at(other, bob), QUIET)
     await here()
     before = here.since

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from media import animation, call, download, opened, picture, thumbnail, until, upload
+from media import animation, call, download, opened, picture, thumbnail, upload
 from myelin.services.media.thumbnails import Thumbnails
+from polling import until
 
 EXIF_ORIENTATION = 0x0112
 

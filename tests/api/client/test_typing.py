@@ -6,6 +6,9 @@ from held_clock import HeldClock
 from inprocess import Client, TestServer
 from myelin.services.typing.typing_users import MAX_TIMEOUT_MS, TypingUsers
 
+LONG_MS = 30_000
+"""A poll that ends by itself only when the test has failed."""
+
 
 async def typing_in(client: Client, room_id: str, since: str, wait_ms: int = 0) -> tuple[list[str] | None, str]:
     answer = await client.get("sync", since=since, timeout=wait_ms)
@@ -47,11 +50,14 @@ async def test_a_waiting_sync_is_woken_when_somebody_types_and_when_the_time_is_
     room_id = await alice.create_room(preset="public_chat")
     await bob.post(f"join/{room_id}")
     since = (await alice.get("sync"))["next_batch"]
-    waiting = asyncio.ensure_future(typing_in(alice, room_id, since, wait_ms=10_000))
-    await bob.put(f"rooms/{room_id}/typing/{bob.user_id}", {"typing": True, "timeout": 100})
+    path = f"rooms/{room_id}/typing/{bob.user_id}"
+    waiting = asyncio.ensure_future(typing_in(alice, room_id, since, wait_ms=LONG_MS))
+    await bob.put(path, {"typing": True, "timeout": MAX_TIMEOUT_MS})
     found, since = await waiting
     assert found == [bob.user_id]
-    assert (await typing_in(alice, room_id, since, wait_ms=10_000))[0] == []
+    waiting = asyncio.ensure_future(typing_in(alice, room_id, since, wait_ms=LONG_MS))
+    await bob.put(path, {"typing": True, "timeout": 100})
+    assert (await waiting)[0] == []
 
 
 async def test_who_leaves_does_not_type_any_more(server: TestServer) -> None:

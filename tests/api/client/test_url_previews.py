@@ -17,6 +17,7 @@ from myelin.config.sections.previews import UrlPreviews
 from myelin.services.previews.fetching import MAX_REDIRECTS
 from myelin.services.previews.oembed import OEmbed, provider_address
 from myelin.services.previews.previews import FAILURE_LIFETIME_MS, Previews
+from polling import until
 from web_site import Site, web_site
 
 PATH = "/_matrix/client/v1/media/preview_url"
@@ -183,9 +184,7 @@ async def test_one_fetch_for_all_who_ask(at_home: tuple[Site, Client]) -> None:
     site.hold = asyncio.Event()
     url = site.put("/", "<title>once</title>")
     asking = [asyncio.create_task(alice.get(PATH, url=url)) for _ in range(5)]
-    async with asyncio.timeout(10):
-        while not site.asked:  # noqa: ASYNC110  (a count has no event)
-            await asyncio.sleep(0.01)
+    await until(lambda: site.asked)
     site.hold.set()
     assert await asyncio.gather(*asking) == [{"og:title": "once"}] * 5
     assert site.asked["/"] == 1

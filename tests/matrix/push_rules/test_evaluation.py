@@ -170,10 +170,13 @@ def test_one_more_user_costs_microseconds() -> None:
     facts = facts_of(plain_event(content={"body": "hello", "m.mentions": {"user_ids": [BOB]}}))
     compiled = compile_ruleset(UNTOUCHED)
     users = [f"@user{number}:hs1.example" for number in range(20_000)]
-    started = time.process_time()
-    for user in users:
-        evaluate(compiled, facts, user, "A Name")
-    assert (time.process_time() - started) / len(users) < limit
+    spent = []
+    for _ in range(3):
+        started = time.process_time()
+        for user in users:
+            evaluate(compiled, facts, user, "A Name")
+        spent.append(time.process_time() - started)
+    assert min(spent) / len(users) < limit
 
 
 def test_patterns_made_to_be_expensive_are_not() -> None:

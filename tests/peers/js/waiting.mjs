@@ -1,6 +1,6 @@
 // Waiting with a deadline: what a client sees arrives when it arrives, and never arriving is a failure that says so.
 
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 120_000;
 const POLL_MS = 25;
 
 /** Return the first truthy value of `probe`; throw after the deadline, naming `what` was awaited. */

@@ -145,9 +145,9 @@ def test_exclusive_namespaces_may_not_overlap(one: str, other: str, overlaps: bo
 @pytest.mark.parametrize("regex", ["(a+)+$", "(a|a)*$", "(.*a){20}$", "([a-z]+)*[0-9]"])
 def test_no_expression_takes_long_on_any_name(regex: str) -> None:
     namespace = make_namespace(regex, exclusive=False)
-    begun = time.perf_counter()
+    begun = time.process_time()
     namespace.matches("a" * 254 + "!")
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 2
 
 
 def test_expressions_are_bounded() -> None:

@@ -10,8 +10,6 @@ from inprocess import Client, TestServer, make_config, running_server
 from myelin.bus.news import RoomForgotten
 from myelin.config.sections.rate_limits import Bucket, RateLimits
 
-DEADLINE_S = 30
-
 
 async def rooms(client: Client) -> list[tuple[str, int]]:
     chunk = (await client.get("publicRooms"))["chunk"]

@@ -23,6 +23,7 @@ from myelin.services.media.uploads import EXPIRED_KEPT_MS, Uploads
 from myelin.services.media.waiting import Arrivals
 from myelin.store.media import MediaStore
 from myelin.telemetry.ambient import SystemRandomness
+from polling import DEADLINE_S
 
 SIZES = Media().thumbnail_sizes
 
@@ -156,7 +157,7 @@ async def test_an_upload_to_another_process_ends_the_wait(tmp_path: Path, monkey
         waiting = asyncio.ensure_future(home.downloads.media(SERVER_NAME, media_id, timeout_ms=60_000))
         await asyncio.sleep(0)
         await home.uploads.fill("@a:hs1", SERVER_NAME, media_id, text(b"there"))
-        assert (await asyncio.wait_for(waiting, 10)).size == 5
+        assert (await asyncio.wait_for(waiting, DEADLINE_S)).size == 5
 
 
 async def test_another_servers_file_is_copied_once(tmp_path: Path):

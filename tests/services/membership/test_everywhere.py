@@ -11,8 +11,8 @@ from inprocess import Client, TestServer, make_config, running_server
 from myelin.db.sql import Sql
 from myelin.services.membership.everywhere import CHUNK
 from myelin.store.room_tasks import RoomTaskStore
+from polling import until
 
-DEADLINE_S = 30
 ROOMS = CHUNK + 5
 
 
@@ -26,16 +26,19 @@ async def names(server: TestServer, rooms: list[str], user: Client) -> set[Any]:
 
 
 async def eventually(server: TestServer, rooms: list[str], user: Client, expected: set[Any]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while await names(server, rooms, user) != expected:  # noqa: ASYNC110  (what the server does is seen by looking)
-            await asyncio.sleep(0.02)
+    async def are_changed() -> bool:
+        return await names(server, rooms, user) == expected
+
+    await until(are_changed)
 
 
 async def eventually_no_task(server: TestServer) -> None:
     sql = Sql("SELECT COUNT(*) FROM room_tasks")
-    async with asyncio.timeout(DEADLINE_S):
-        while (await server.app.ground.database.fetch(sql, ()))[0][0]:  # noqa: ASYNC110  (as above)
-            await asyncio.sleep(0.02)
+
+    async def is_none() -> bool:
+        return not (await server.app.ground.database.fetch(sql, ()))[0][0]
+
+    await until(is_none)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

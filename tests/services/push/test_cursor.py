@@ -7,7 +7,8 @@ import pytest
 from held_clock import HeldClock
 from inprocess import make_config
 from myelin.app.build import lay_ground
-from myelin.services.push.cursor import LEASE_MS, LeaseLost, PushCursor
+from myelin.db.lease import LEASE_MS, LeaseLost
+from myelin.services.push.cursor import PushCursor
 from myelin.store.pushers import queue_push
 from myelin.telemetry.ambient import SystemRandomness
 

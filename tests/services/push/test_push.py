@@ -14,6 +14,7 @@ from myelin.config.config import Config
 from myelin.config.sections.messaging import Push
 from myelin.services.push import deliveries, push_loop
 from myelin.store.pushers import PusherStore
+from polling import until
 from push_gateway import Gateway, push_gateway, pusher, set_pusher
 
 
@@ -203,9 +204,11 @@ async def test_rejected_keys_are_removed(scene: Scene, gateway: Gateway) -> None
     gateway.rejected = ["bad"]
     await scene.say("hello")
     await gateway.next(2)
-    async with asyncio.timeout(10):
-        while [p["pushkey"] for p in (await scene.bob.get("pushers"))["pushers"]] != ["good"]:  # noqa: ASYNC110  (state of the server)
-            await asyncio.sleep(0.01)
+
+    async def is_removed() -> bool:
+        return [p["pushkey"] for p in (await scene.bob.get("pushers"))["pushers"]] == ["good"]
+
+    await until(is_removed)
     gateway.received.clear()
     await scene.say("again")
     sent = await gateway.next()
@@ -244,9 +247,11 @@ async def test_old_notifications_are_given_up(tmp_path: Path, gateway: Gateway) 
 
 async def until_nothing_waits(server: TestServer) -> None:
     store = PusherStore(server.app.ground.database)
-    async with asyncio.timeout(10):
-        while await store.waiting():  # noqa: ASYNC110  (rows of the database)
-            await asyncio.sleep(0.01)
+
+    async def is_empty() -> bool:
+        return not await store.waiting()
+
+    await until(is_empty)
 
 
 async def test_more_news_than_are_held_in_memory_are_read_back(
@@ -291,9 +296,7 @@ async def test_private_addresses_are_not_connected_to(tmp_path: Path, gateway: G
         failed = scene.server.app.ground.figures.counter(
             "push_notifications", "Requests to push gateways", outcome="failed"
         )
-        async with asyncio.timeout(10):
-            while failed.value < 3:  # noqa: ASYNC110  (a counter of the server)
-                await asyncio.sleep(0.01)
+        await until(lambda: failed.value >= 3)
         assert gateway.attempts == 0
 
 

@@ -13,13 +13,13 @@ from myelin.services.rooms import writer
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.check import RoomCheck
 from myelin.services.rooms.writer import Once
+from polling import DEADLINE_S
 from room_house import House, room_house, user
 
 pytestmark = pytest.mark.postgres
 
 BUSY_WRITERS = 8
 MESSAGES = 20
-LONGEST_SECONDS = 5
 
 Start = Callable[[], "asyncio.Future[House]"]
 
@@ -55,7 +55,7 @@ async def test_who_writes_now_and_then_gets_a_turn(houses: tuple[House, House]) 
     finally:
         done.set()
         await asyncio.gather(*talkers)
-    assert max(took) < LONGEST_SECONDS
+    assert max(took) < DEADLINE_S
     assert await RoomCheck(two.ground.database).check(room_id) == []
 
 

@@ -100,3 +100,20 @@ async def test_forgotten_rooms_are_remembered_when_one_is_back(house: House) -> 
     assert view.forgotten == {room_id}
     await house.set_membership(room_id, "bob", "join")
     assert view.forgotten == set()
+
+
+async def test_memberships_are_read_in_slices(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a room's history goes over the end of one."""
+    monkeypatch.setattr("myelin.services.sync.user_rooms.AT_ONCE", 2)
+    following = users_of(house)
+    await following.of(user("bob"))
+    rooms = [await house.make_room("alice", join_rule="public") for _ in range(4)]
+    for room_id in rooms:
+        for membership in ("join", "leave", "join"):
+            await house.set_membership(room_id, "bob", membership)
+    await house.set_membership(rooms[1], "bob", "leave")
+    heard, read = await following.of(user("bob")), await users_of(house).of(user("bob"))
+    assert heard.standings == read.standings
+    assert list(heard.standings) == list(read.standings) == [rooms[0], rooms[2], rooms[3], rooms[1]]
+    assert heard.joined == read.joined == {rooms[0], rooms[2], rooms[3]}
+    assert [room_id for room_id, _ in read.changed_since(read.standings[rooms[2]].position)] == [rooms[1], rooms[3]]

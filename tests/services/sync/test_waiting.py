@@ -18,6 +18,7 @@ from myelin.services.receipts.room_receipts import READ, READ_PRIVATE
 from myelin.services.rooms.cache import Rooms
 from myelin.services.sync.user_rooms import UserRooms
 from myelin.services.sync.waiting import Poll, Waiting
+from polling import DEADLINE_S
 from room_house import House, room_house, user
 
 LONG_S = 30.0
@@ -46,7 +47,7 @@ async def is_due(poll: Poll) -> bool:
 async def test_news_while_one_looks_are_not_slept_through(house: House, waiting: Waiting) -> None:
     with waiting.poll(user("bob")) as poll:
         house.ground.feed.whisper(AccountDataChanged(user("bob"), "", "a.b", b"{}"))
-        assert await asyncio.wait_for(poll.news(LONG_S), 5)
+        assert await asyncio.wait_for(poll.news(LONG_S), DEADLINE_S)
         assert not await poll.news(0.01)
 
 
@@ -56,7 +57,7 @@ async def test_whoever_waits_is_woken_once_for_a_batch(house: House, waiting: Wa
         await asyncio.sleep(0)
         for kind in ("a.b", "c.d"):
             house.ground.feed.whisper(AccountDataChanged(user("bob"), "", kind, b"{}"))
-        assert await asyncio.wait_for(sleeping, 5)
+        assert await asyncio.wait_for(sleeping, DEADLINE_S)
 
 
 async def test_a_cancelled_wait_is_cancelled_and_leaves_nothing_behind(house: House, waiting: Waiting) -> None:
@@ -108,7 +109,7 @@ async def test_who_shares_a_room_hears_of_devices_and_presence(house: House, wai
     with waiting.poll(user("bob")) as bob, waiting.poll(user("eve")) as eve:
         for news in (DeviceListChanged(user("alice")), PresenceChanged(user("alice"))):
             feed.whisper(news)
-            assert await asyncio.wait_for(bob.news(LONG_S), 5)
+            assert await asyncio.wait_for(bob.news(LONG_S), DEADLINE_S)
             assert not await is_due(eve)
         feed.whisper(DeviceListChanged(user("alice"), only_for=user("eve")))
         assert (await is_due(bob), await is_due(eve)) == (False, True)
@@ -119,9 +120,9 @@ async def test_when_a_session_ends_its_user_does_not_wait_on(house: House, waiti
         sleeping = asyncio.ensure_future(poll.news(LONG_S))
         await asyncio.sleep(0)
         house.ground.feed.whisper(SessionsEnded(user("bob"), "PHONE"))
-        assert await asyncio.wait_for(sleeping, 5) is False
+        assert await asyncio.wait_for(sleeping, DEADLINE_S) is False
         house.ground.feed.whisper(AccountDataChanged(user("bob"), "", "a.b", b"{}"))
-        assert await asyncio.wait_for(poll.news(LONG_S), 5) is False
+        assert await asyncio.wait_for(poll.news(LONG_S), DEADLINE_S) is False
         assert not await is_due(other)
 
 
@@ -131,7 +132,7 @@ async def test_when_the_server_stops_nobody_waits_any_more(waiting: Waiting) -> 
         sleeping = asyncio.ensure_future(poll.news(LONG_S))
         await asyncio.sleep(0)
         stopping.cancel()
-        assert await asyncio.wait_for(sleeping, 5) is False
-        assert await asyncio.wait_for(poll.news(LONG_S), 5) is False
+        assert await asyncio.wait_for(sleeping, DEADLINE_S) is False
+        assert await asyncio.wait_for(poll.news(LONG_S), DEADLINE_S) is False
     with pytest.raises(asyncio.CancelledError):
         await stopping

@@ -10,10 +10,15 @@ from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
-from myelin.services.accounts.contacts import Contacts
+from myelin.services.accounts.contacts import Contacts, check_client_secret
 from myelin.services.accounts.uia import InteractiveAuth, Operation
+from myelin.services.identity.bindings import Bindings
 
 endpoints = Endpoints(group="accounts")
+
+UNSTABLE_BIND = ("/_matrix/client/unstable/account/3pid/bind",)
+UNSTABLE_UNBIND = ("/_matrix/client/unstable/account/3pid/unbind",)
+"""Where these were before they had a version."""
 
 
 class Bind(msgspec.Struct, frozen=True):
@@ -69,10 +74,9 @@ async def get_account_3pids(requester: Requester, contacts: Contacts) -> dict[st
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/account/3pid", limit="general")
-async def post_3pids(contacts: Contacts, body: LegacyBind) -> Empty:
+async def post_3pids(requester: Requester, bindings: Bindings, body: LegacyBind) -> Empty:
     """Publish an address on an identity server."""
-    contacts.bind(body.three_pid_creds.id_server, status=403)
-    return Empty()
+    return await bind_3pid(requester, bindings, body.three_pid_creds)
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/account/3pid/add", limit="general")
@@ -88,24 +92,32 @@ async def add_3pid(
     return Empty()
 
 
-@endpoints.endpoint("POST /_matrix/client/v3/account/3pid/bind", limit="general")
-async def bind_3pid(contacts: Contacts, body: Bind) -> Empty:
+@endpoints.endpoint("POST /_matrix/client/v3/account/3pid/bind", also=UNSTABLE_BIND, limit="general")
+async def bind_3pid(requester: Requester, bindings: Bindings, body: Bind) -> Empty:
     """Publish an address on an identity server."""
-    contacts.bind(body.id_server)
+    check_client_secret(body.client_secret)
+    await bindings.bind(requester.user_id, body.id_server, body.id_access_token, body.sid, body.client_secret)
     return Empty()
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/account/3pid/delete", limit="general")
-async def delete_3pid_from_account(requester: Requester, contacts: Contacts, body: Removal) -> Removed:
-    """Remove an address from the account; one that is not there is gone."""
+async def delete_3pid_from_account(
+    requester: Requester, contacts: Contacts, bindings: Bindings, body: Removal
+) -> Removed:
+    """Remove an address from the account, and take it back from identity servers; one that is not there is gone."""
     await contacts.remove(requester.user_id, body.medium, body.address)
-    return Removed()
+    return await _unbound(requester, bindings, body)
 
 
-@endpoints.endpoint("POST /_matrix/client/v3/account/3pid/unbind", limit="general")
-async def unbind_3pid_from_account(body: Removal) -> Removed:  # noqa: ARG001  (this server has published none)
+@endpoints.endpoint("POST /_matrix/client/v3/account/3pid/unbind", also=UNSTABLE_UNBIND, limit="general")
+async def unbind_3pid_from_account(requester: Requester, bindings: Bindings, body: Removal) -> Removed:
     """Take an address back from an identity server."""
-    return Removed()
+    return await _unbound(requester, bindings, body)
+
+
+async def _unbound(requester: Requester, bindings: Bindings, body: Removal) -> Removed:
+    is_done = await bindings.unbind(requester.user_id, body.medium, body.address, body.id_server)
+    return Removed("success" if is_done else "no-support")
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/account/3pid/email/requestToken", auth=Auth.NONE, limit="registration")
@@ -117,7 +129,10 @@ async def request_token_to_3pid_email(contacts: Contacts, body: EmailToken) -> S
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/account/3pid/msisdn/requestToken", auth=Auth.NONE, limit="registration")
-async def request_token_to_3pid_msisdn(contacts: Contacts, body: MsisdnToken) -> Empty:
+async def request_token_to_3pid_msisdn(contacts: Contacts, body: MsisdnToken) -> Session:
     """Prove a phone number, to add it."""
-    contacts.refuse_text_message(body.client_secret)
-    return Empty()
+    return Session(
+        *await contacts.begin_phone_validation(
+            "add", body.country, body.phone_number, body.client_secret, body.send_attempt
+        )
+    )

@@ -1,22 +1,26 @@
 """Pages for clients that do not know a step of an authentication (spec: "Fallback" and "Login Fallback")."""
 
-from html import escape
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from myelin.api.client.fallback_forms import ANSWER_FIELDS, REGISTRATION_FIELDS, captcha_form, form, terms_form
+from myelin.api.client.sso_pages import confirmation, refused, with_cookie
+from myelin.config.sections.accounts import Policy
+from myelin.config.sections.identity import Captcha
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.page import page
 from myelin.http.request import Request
 from myelin.http.response import Response
 from myelin.matrix.errors import InvalidParam, MatrixError, NotFound
+from myelin.services.accounts.captcha import STAGE as CAPTCHA_STAGE
+from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
 from myelin.services.accounts.uia import InteractiveAuth
-from myelin.services.accounts.uia_stages import StageFailed
+from myelin.services.accounts.uia_stages import DUMMY_STAGE, SSO_STAGE, TERMS_STAGE, StageFailed
+from myelin.services.sso.confirming import SsoConfirming
 
 endpoints = Endpoints(group="login", auth=Auth.NONE)
 
-TITLES = {"m.login.dummy": "Continue", "m.login.registration_token": "Enter your registration token"}
-"""The stages that a page can pass; the others need a device or a page of their own."""
 MAX_FORM_BYTES = 16_384
 MAX_FORM_FIELDS = 10
 DONE = """if (window.onAuthDone) {
@@ -24,14 +28,6 @@ DONE = """if (window.onAuthDone) {
 } else if (window.opener && window.opener.postMessage) {
     window.opener.postMessage("authDone", "*");
 }"""
-_FIELDS = {
-    "m.login.dummy": "<p>Nothing more is needed. Continue to go back to your app.</p>",
-    "m.login.registration_token": (
-        "<p>Whoever runs this server gives out tokens to those who may make an account.</p>\n"
-        '<label for="token">Registration token</label>\n<input id="token" name="token" required autofocus '
-        'maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false" aria-describedby="problem">'
-    ),
-}
 
 
 class SessionQuery(msgspec.Struct, frozen=True):
@@ -40,30 +36,65 @@ class SessionQuery(msgspec.Struct, frozen=True):
     session: str
 
 
+class FallbackSettings(msgspec.Struct, frozen=True):
+    """What the pages show of the configuration, each only where the step exists."""
+
+    captcha: Captcha
+    policies: tuple[Policy, ...]
+
+    @property
+    def stages(self) -> frozenset[str]:
+        """The stages that a form can pass."""
+        more = [CAPTCHA_STAGE] if self.captcha.public_key else []
+        return frozenset({DUMMY_STAGE, TOKEN_STAGE, *more, *([TERMS_STAGE] if self.policies else [])})
+
+
 @endpoints.endpoint("GET /_matrix/client/v3/auth/{auth_type}/fallback/web", limit="general")
-async def show_auth_fallback(uia: InteractiveAuth, auth_type: str, query: SessionQuery) -> Response:
+async def show_auth_fallback(
+    uia: InteractiveAuth, settings: FallbackSettings, confirming: SsoConfirming, auth_type: str, query: SessionQuery
+) -> Response:
     """Show the page of a stage."""
-    if auth_type not in TITLES:
-        raise NotFound("There is no page for this step")
+    if auth_type == SSO_STAGE and confirming.providers:
+        return await _show_sso(confirming, query.session)
+    _check_stage(settings, auth_type)
     if not await uia.is_open(query.session):
         return _expired()
-    return _form(auth_type, query.session)
+    return _form(settings, auth_type, query.session)
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/auth/{auth_type}/fallback/web", limit="registration_token")
-async def take_auth_fallback(request: Request, uia: InteractiveAuth, auth_type: str) -> Response:
+async def take_auth_fallback(
+    request: Request, uia: InteractiveAuth, settings: FallbackSettings, auth_type: str
+) -> Response:
     """Take what the page's form says, and tell the client that waits for it."""
-    if auth_type not in TITLES:
-        raise NotFound("There is no page for this step")
-    form = _parse(await request.body(MAX_FORM_BYTES))
-    session = form.get("session", "")
+    _check_stage(settings, auth_type)
+    given = _parse(await request.body(MAX_FORM_BYTES))
+    session = given.get("session", "")
+    answer = {**given, "response": next((given[name] for name in ANSWER_FIELDS if given.get(name)), "")}
     try:
-        await uia.pass_stage(session, auth_type, form, request.client_address)
+        await uia.pass_stage(session, auth_type, answer, request.client_address)
     except NotFound:
         return _expired()
     except StageFailed as failure:
-        return _form(auth_type, session, problem=failure.message)
+        return _form(settings, auth_type, session, problem=failure.message)
+    return done()
+
+
+def done() -> Response:
+    """The page that tells the client that a step is taken."""
     return page("Done", "<p>You can close this page and go back to your app.</p>", script=DONE)
+
+
+async def _show_sso(confirming: SsoConfirming, session: str) -> Response:
+    """What is to be confirmed, and where to sign in for it."""
+    try:
+        asked = await confirming.asked(session)
+    except NotFound:
+        return _expired()
+    except MatrixError as error:
+        return refused(error)
+    response = confirmation(asked.wanted, asked.user_id, asked.provider, asked.departure)
+    return with_cookie(response, asked.departure.cookie, is_secure=confirming.is_secure)
 
 
 @endpoints.endpoint("GET /_matrix/static/client/login/", limit="general")
@@ -72,12 +103,19 @@ async def show_login_fallback() -> Response:
     return page("Sign in", LOGIN_FORM, script=LOGIN_SCRIPT)
 
 
-def _form(auth_type: str, session: str, *, problem: str = "") -> Response:
-    body = (
-        f'<form method="post">\n<input type="hidden" name="session" value="{escape(session)}">\n'
-        f'{_FIELDS[auth_type]}\n<p id="problem" role="alert">{escape(problem)}</p>\n<button>Continue</button>\n</form>'
-    )
-    return page(TITLES[auth_type], body, status=400 if problem else 200)
+def _check_stage(settings: FallbackSettings, auth_type: str) -> None:
+    if auth_type not in settings.stages:
+        raise NotFound("There is no page for this step")
+
+
+def _form(settings: FallbackSettings, auth_type: str, session: str, *, problem: str = "") -> Response:
+    if auth_type == CAPTCHA_STAGE:
+        return captcha_form(settings.captcha, session, problem=problem)
+    if auth_type == TERMS_STAGE:
+        return terms_form(settings.policies, session)
+    if auth_type == TOKEN_STAGE:
+        return form("Enter your registration token", session, REGISTRATION_FIELDS, problem=problem)
+    return form("Continue", session, "<p>Nothing more is needed. Continue to go back to your app.</p>")
 
 
 def _expired() -> Response:

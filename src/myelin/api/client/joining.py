@@ -5,18 +5,32 @@ from typing import Any
 
 import msgspec
 
+from myelin.api.client.bodies import read
 from myelin.api.client.create_room import RoomId
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
 from myelin.http.requester import Requester
+from myelin.services.federation.handshakes.third_party_invites import ThirdPartyInvites
 from myelin.services.membership.joining import Entry, Joining
-from myelin.services.membership.third_party_invites import check_no_third_party_invite
 from myelin.services.rooms.addresses import RoomAddresses
 
 endpoints = Endpoints(group="rooms")
 
 MAX_VIA = 20
 """Servers of a request that are asked."""
+
+
+OF_THE_SERVER = frozenset(
+    {
+        "avatar_url",
+        "displayname",
+        "is_direct",
+        "join_authorised_via_users_server",
+        "membership",
+        "third_party_invite",
+    }
+)
+"""Keys of a membership event that its sender does not choose by joining."""
 
 
 class JoinBody(msgspec.Struct, frozen=True):
@@ -41,9 +55,11 @@ def via(request: Request) -> tuple[str, ...]:
     body_optional=True,
     unless_suspended=True,
 )
-async def join_room_by_id(requester: Requester, joining: Joining, room_id: str, body: JoinBody) -> RoomId:
+async def join_room_by_id(
+    requester: Requester, joining: Joining, addressed: ThirdPartyInvites, room_id: str, body: dict[str, Any]
+) -> RoomId:
     """Join a room by its ID."""
-    check_no_third_party_invite(body.third_party_signed)
+    await _redeem(requester, addressed, room_id, body)
     entry = _entry(requester, body)
     await joining.join(entry, room_id)
     return RoomId(room_id)
@@ -61,23 +77,34 @@ async def join_room(
     requester: Requester,
     joining: Joining,
     addresses: RoomAddresses,
+    addressed: ThirdPartyInvites,
     request: Request,
     room_id_or_alias: str,
-    body: JoinBody,
+    body: dict[str, Any],
 ) -> RoomId:
     """Join a room by its ID or an alias."""
-    check_no_third_party_invite(body.third_party_signed)
     found = await addresses.resolve(room_id_or_alias, via(request))
+    await _redeem(requester, addressed, found.room_id, body)
     entry = _entry(requester, body, found.servers)
     await joining.join(entry, found.room_id)
     return RoomId(found.room_id)
 
 
-def _entry(requester: Requester, body: JoinBody, servers: Sequence[str] = ()) -> Entry:
+async def _redeem(requester: Requester, addressed: ThirdPartyInvites, room_id: str, given: dict[str, Any]) -> None:
+    """Who shows what an identity server signed is invited first."""
+    signed = read(JoinBody, given).third_party_signed
+    if signed is not None:
+        await addressed.redeem(requester.user_id, room_id, signed)
+
+
+def _entry(requester: Requester, given: dict[str, Any], servers: Sequence[str] = ()) -> Entry:
+    """What the body says of the membership; what it has beside the spec's keys goes into the event, as by `/state`."""
+    body = read(JoinBody, given)
     return Entry(
         user_id=requester.user_id,
         is_guest=requester.is_guest,
         reason=body.reason,
         via=servers,
+        content={k: v for k, v in given.items() if k not in OF_THE_SERVER and k not in JoinBody.__struct_fields__},
         is_limited=requester.is_limited,
     )

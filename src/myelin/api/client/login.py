@@ -10,6 +10,8 @@ from myelin.matrix.errors import MatrixError
 from myelin.services.accounts.login import LoginService
 from myelin.services.accounts.sessions import NewDevice, SignedIn
 from myelin.services.appservices.accounts import LOGIN_TYPE, AppserviceAccounts
+from myelin.services.sso.cas import PROVIDER_ID as CAS
+from myelin.services.sso.ports import UpstreamProviders
 
 endpoints = Endpoints(group="login", auth=Auth.NONE)
 
@@ -20,6 +22,8 @@ class LoginBody(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str
     identifier: dict[str, Any] | None = None
     user: str | None = None
+    medium: str | None = None
+    address: str | None = None
     password: str | None = None
     token: str | None = None
     device_id: str | None = None
@@ -32,7 +36,11 @@ class LoginBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def names(self) -> dict[str, Any]:
         """The fields that say who it is."""
-        named = {"identifier": self.identifier, "user": self.user}
+        identifier = self.identifier
+        if identifier is None and self.medium is not None:
+            # As clients said it before there were identifiers.
+            identifier = {"type": "m.id.thirdparty", "medium": self.medium, "address": self.address}
+        named = {"identifier": identifier, "user": self.user}
         return {name: value for name, value in named.items() if value is not None}
 
 
@@ -47,11 +55,21 @@ class LoggedIn(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_in_ms: int | None = None
 
 
+class ProviderToChoose(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A place to sign in at, as clients show it."""
+
+    id: str
+    name: str
+    icon: str = ""
+    brand: str = ""
+
+
 class LoginFlow(msgspec.Struct, frozen=True, omit_defaults=True):
     """A way to sign in."""
 
     type: str
     get_login_token: bool = False
+    identity_providers: tuple[ProviderToChoose, ...] = ()
 
 
 class LoginFlows(msgspec.Struct, frozen=True):
@@ -60,15 +78,20 @@ class LoginFlows(msgspec.Struct, frozen=True):
     flows: tuple[LoginFlow, ...]
 
 
-FLOWS = LoginFlows(
-    (LoginFlow("m.login.password"), LoginFlow("m.login.token", get_login_token=True), LoginFlow(LOGIN_TYPE))
-)
+FLOWS = (LoginFlow("m.login.password"), LoginFlow("m.login.token", get_login_token=True), LoginFlow(LOGIN_TYPE))
 
 
 @endpoints.endpoint("GET /_matrix/client/v3/login", limit="general")
-async def get_login_flows() -> LoginFlows:
+async def get_login_flows(providers: UpstreamProviders) -> LoginFlows:
     """Say how users can sign in."""
-    return FLOWS
+    if not providers:
+        return LoginFlows(FLOWS)
+    offered = tuple(ProviderToChoose(p.provider_id, p.name, p.icon, p.brand) for p in providers)
+    elsewhere = [LoginFlow("m.login.sso", identity_providers=offered)]
+    if providers.named(CAS) is not None:
+        # As clients of before m.login.sso know it.
+        elsewhere.append(LoginFlow("m.login.cas"))
+    return LoginFlows((*elsewhere, *FLOWS))
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/login", limit="login_address")

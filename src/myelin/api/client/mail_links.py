@@ -1,4 +1,5 @@
-"""Pages that links in mail lead to. Opening one changes nothing: programs that look through mail open links too."""
+"""Pages that links in mail lead to. Opening one changes nothing, unless the configuration says so: programs that look
+through mail open links too."""
 
 from html import escape
 from urllib.parse import parse_qsl, urlsplit
@@ -39,6 +40,8 @@ class LinkQuery(msgspec.Struct, frozen=True):
 @endpoints.endpoint(f"GET {CONFIRM_PATH}", limit="mail_link")
 async def show_mail_confirmation(validations: Validations, query: LinkQuery) -> Response:
     """Ask whether the address is to be confirmed."""
+    if not validations.needs_a_button:
+        return await _confirm(validations, query.token)
     try:
         found = await validations.show(query.token)
     except NotFound:
@@ -53,11 +56,7 @@ async def show_mail_confirmation(validations: Validations, query: LinkQuery) -> 
 @endpoints.endpoint(f"POST {CONFIRM_PATH}", limit="mail_link")
 async def confirm_mail_address(request: Request, validations: Validations) -> Response:
     """Confirm the address of the form."""
-    try:
-        found = await validations.confirm(await _token(request))
-    except NotFound:
-        return _used()
-    return page("Confirmed", f"<p>{_DONE[found.purpose]}</p>{_next(found)}")
+    return await _confirm(validations, await _token(request))
 
 
 @endpoints.endpoint(f"GET {UNSUBSCRIBE_PATH}", limit="mail_link")
@@ -80,6 +79,14 @@ async def unsubscribe_from_mail(request: Request, pushers: MailPushers) -> Respo
     if not await pushers.unsubscribe(token):
         return _used()
     return page("No more mail", "<p>You will get no more of these mails.</p>")
+
+
+async def _confirm(validations: Validations, token: str) -> Response:
+    try:
+        found = await validations.confirm(token)
+    except NotFound:
+        return _used()
+    return page("Confirmed", f"<p>{_DONE[found.purpose]}</p>{_next(found)}")
 
 
 def _form(token: str, label: str) -> str:

@@ -14,7 +14,7 @@ from myelin.matrix.errors import MatrixError, MissingToken
 from myelin.services.accounts.accounts import AccountService
 from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.uia import InteractiveAuth, Operation
-from myelin.services.accounts.uia_stages import EMAIL_STAGE
+from myelin.services.accounts.uia_stages import PROOF_STAGES, proofs_in
 
 endpoints = Endpoints(group="accounts")
 
@@ -35,7 +35,7 @@ async def change_password(
     contacts: Contacts,
     body: dict[str, Any],
 ) -> Empty:
-    """Set another password for the user, or for who proves to have their mail address."""
+    """Set another password for the user, or for who proves to have their mail address or phone number."""
     if requester is None:
         return await _reset_password(request, uia, accounts, contacts, body)
     if requester.is_guest:
@@ -56,13 +56,14 @@ async def change_password(
 async def _reset_password(
     request: Request, uia: InteractiveAuth, accounts: AccountService, contacts: Contacts, body: dict[str, Any]
 ) -> Empty:
-    if not contacts.sends_mail:
+    if not contacts.media:
         raise MissingToken("Missing access token")
     operation = Operation("POST", "/account/password", request.client_address)
-    passed = await uia.check(operation, body, [[EMAIL_STAGE]])
+    flows = [[stage] for stage, medium in PROOF_STAGES.items() if medium in contacts.media]
+    passed = await uia.check(operation, body, flows)
     wanted = read(ChangePasswordBody, passed.body)
     await accounts.check_new_password(wanted.new_password)
-    user_id = await contacts.user_to_reset(passed.results[EMAIL_STAGE])
+    user_id = await contacts.user_to_reset(*next(iter(proofs_in(passed.results).items())))
     await accounts.change_password(user_id, wanted.new_password, logout_devices=wanted.logout_devices)
     return Empty()
 
@@ -78,7 +79,10 @@ async def request_token_to_reset_password_email(contacts: Contacts, body: EmailT
 @endpoints.endpoint(
     "POST /_matrix/client/v3/account/password/msisdn/requestToken", auth=Auth.NONE, limit="registration"
 )
-async def request_token_to_reset_password_msisdn(contacts: Contacts, body: MsisdnToken) -> Empty:
+async def request_token_to_reset_password_msisdn(contacts: Contacts, body: MsisdnToken) -> Session:
     """Prove a phone number, to set another password."""
-    contacts.refuse_text_message(body.client_secret)
-    return Empty()
+    return Session(
+        *await contacts.begin_phone_validation(
+            "password", body.country, body.phone_number, body.client_secret, body.send_attempt
+        )
+    )

@@ -37,13 +37,13 @@ class ActionsAnswer(msgspec.Struct, frozen=True):
     actions: list[Any]
 
 
-@endpoints.endpoint(f"GET {_ALL}", also=(_ALL.rstrip("/"),))
+@endpoints.endpoint(f"GET {_ALL}")
 async def get_push_rules(requester: Requester, rules: PushRules) -> JsonBytes:
     """Show all rulesets."""
     return JsonBytes(await rules.rendered(requester.user_id))
 
 
-@endpoints.endpoint(f"GET {_ALL}global/", also=(f"{_ALL}global",))
+@endpoints.endpoint(f"GET {_ALL}global/")
 async def get_push_rules_global(requester: Requester, rules: PushRules) -> JsonBytes:
     """Show all rules."""
     rendered = await rules.rendered(requester.user_id)

@@ -31,3 +31,17 @@ async def redact_event(
     once = Once(user_id, requester.device_id or "", txn_id, f"redact/{room_id}")
     ts, own_only = query.of(requester), requester.is_suspended
     return EventId(await sender.redact(user_id, room_id, event_id, body, once=once, ts=ts, own_only=own_only))
+
+
+@endpoints.endpoint(
+    "POST /_matrix/client/v3/rooms/{room_id}/redact/{event_id}",
+    limit="message",
+    shard_by="room_id",
+    body_optional=True,
+)
+async def redact_event_without_transaction(
+    requester: Requester, sender: EventSender, room_id: str, event_id: str, query: Timestamp, body: dict[str, Any]
+) -> EventId:
+    """Redact an event, as scripts from before the spec's first release do."""
+    ts, own_only = query.of(requester), requester.is_suspended
+    return EventId(await sender.redact(requester.user_id, room_id, event_id, body, ts=ts, own_only=own_only))

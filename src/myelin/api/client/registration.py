@@ -8,7 +8,6 @@ from myelin.api.client.bodies import read
 from myelin.api.client.token_requests import EmailToken, MsisdnToken, Session
 from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
-from myelin.http.response import Empty
 from myelin.matrix.errors import InvalidParam, MissingParam
 from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.guest_upgrade import GuestUpgrade
@@ -16,7 +15,7 @@ from myelin.services.accounts.registration import RegistrationService
 from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
 from myelin.services.accounts.sessions import NewDevice, SignedIn
 from myelin.services.accounts.uia import InteractiveAuth, Operation
-from myelin.services.accounts.uia_stages import EMAIL_STAGE
+from myelin.services.accounts.uia_stages import proofs_in
 from myelin.services.appservices.accounts import LOGIN_TYPE, AppserviceAccounts
 
 endpoints = Endpoints(group="login", auth=Auth.NONE)
@@ -104,7 +103,7 @@ async def register(
         wanted.device(),
         address=address,
         registration_token=token,
-        email_sid=passed.results.get(EMAIL_STAGE),
+        proofs=proofs_in(passed.results),
     )
     return _registered(made) if made is not None else Registered(user_id, _server(user_id))
 
@@ -142,8 +141,7 @@ async def _upgrade_guest(
     passed = await uia.check(Operation("POST", "/register", request.client_address), body, registration.flows())
     if TOKEN_STAGE in passed.results:
         await registration.use_token(passed.results[TOKEN_STAGE])
-    if EMAIL_STAGE in passed.results:
-        await contacts.give(user_id, passed.results[EMAIL_STAGE], "register")
+    await contacts.give(user_id, proofs_in(passed.results), "register")
     made = await upgrades.upgrade(user_id, wanted.password, wanted.device())
     return _registered(made) if made is not None else Registered(user_id, _server(user_id))
 
@@ -162,11 +160,14 @@ async def request_token_to_register_email(
 @endpoints.endpoint("POST /_matrix/client/v3/register/msisdn/requestToken", limit="registration")
 async def request_token_to_register_msisdn(
     registration: RegistrationService, contacts: Contacts, body: MsisdnToken
-) -> Empty:
+) -> Session:
     """Prove a phone number, to make an account with it."""
     registration.check_open()
-    contacts.refuse_text_message(body.client_secret)
-    return Empty()
+    return Session(
+        *await contacts.begin_phone_validation(
+            "register", body.country, body.phone_number, body.client_secret, body.send_attempt
+        )
+    )
 
 
 def _registered(made: SignedIn) -> Registered:

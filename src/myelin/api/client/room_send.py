@@ -71,3 +71,18 @@ async def send_message(
     once = Once(user_id, requester.device_id or "", txn_id, f"send/{room_id}")
     ts, sticky_ms = query.of(requester), query.sticky_ms
     return EventId(await sender.send(user_id, room_id, event_type, body, once=once, ts=ts, sticky_ms=sticky_ms))
+
+
+@endpoints.endpoint(
+    "POST /_matrix/client/v3/rooms/{room_id}/send/{event_type}",
+    auth=Auth.GUEST,
+    limit="message",
+    shard_by="room_id",
+    unless_suspended=True,
+)
+async def send_message_without_transaction(
+    requester: Requester, sender: EventSender, room_id: str, event_type: str, query: SendQuery, body: dict[str, Any]
+) -> EventId:
+    """Send a message event, as scripts from before the spec's first release do: repeated, it is sent again."""
+    ts, sticky_ms = query.of(requester), query.sticky_ms
+    return EventId(await sender.send(requester.user_id, room_id, event_type, body, ts=ts, sticky_ms=sticky_ms))

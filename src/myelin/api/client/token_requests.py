@@ -12,10 +12,11 @@ class EmailToken(msgspec.Struct, frozen=True):
     next_link: str | None = None
 
 
-class Session(msgspec.Struct, frozen=True):
-    """The session in which an address is being proven."""
+class Session(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The session in which an address is being proven, and where a code that was sent is handed in."""
 
     sid: str
+    submit_url: str | None = None
 
 
 class MsisdnToken(msgspec.Struct, frozen=True):

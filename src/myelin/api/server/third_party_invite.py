@@ -27,6 +27,10 @@ async def exchange_third_party_invite(
     return Empty()
 
 
+# Identity servers have always sent a POST, where the spec says PUT.
+@endpoints.endpoint(
+    "POST /_matrix/federation/v1/3pid/onbind", auth=Auth.NONE, limit="invites", name="post_third_party_binding"
+)
 @endpoints.endpoint("PUT /_matrix/federation/v1/3pid/onbind", auth=Auth.NONE, limit="invites")
 async def on_bind_third_party_identifier(invites: ThirdPartyInvites, body: BoundBody) -> Empty:
     """Hear from an identity server that an address is a user's now."""

@@ -14,6 +14,7 @@ from myelin.api.client import (
     login,
     login_token,
     logout,
+    msisdn_codes,
     oauth_server_metadata,
     openid,
     password_management,
@@ -22,19 +23,24 @@ from myelin.api.client import (
     refresh,
     registration,
     registration_tokens,
-    sso_login_redirect,
     versions,
     wellknown,
     whoami,
 )
+from myelin.api.client.auth_fallback import FallbackSettings
 from myelin.api.server import openid as server_openid
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
+from myelin.config.config import Config
+from myelin.http.client import HttpClient
 from myelin.http.kernel import Authenticator
+from myelin.http.ssrf import AddressGuard
 from myelin.services.accounts.accounts import AccountService
 from myelin.services.accounts.authenticator import TokenAuthenticator
+from myelin.services.accounts.captcha import STAGE as CAPTCHA_STAGE
+from myelin.services.accounts.captcha import Captchas
 from myelin.services.accounts.cleanup import ExpiryCleanup
-from myelin.services.accounts.contacts import Contacts
+from myelin.services.accounts.contacts import Contacts, Proofs
 from myelin.services.accounts.credentials import Credentials
 from myelin.services.accounts.cross_signing_resets import FLOWS as RESET_FLOWS
 from myelin.services.accounts.cross_signing_resets import CrossSigningResets, ResetStage
@@ -53,20 +59,33 @@ from myelin.services.accounts.ports import (
 )
 from myelin.services.accounts.profiles import ProfileService
 from myelin.services.accounts.registration import RegistrationService
+from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
 from myelin.services.accounts.registration_tokens import RegistrationTokens
 from myelin.services.accounts.sessions import SessionService
-from myelin.services.accounts.uia import InteractiveAuth
+from myelin.services.accounts.uia import Confirmations, InteractiveAuth
 from myelin.services.accounts.uia_stages import (
+    DUMMY_STAGE,
     EMAIL_STAGE,
+    MSISDN_STAGE,
+    PASSWORD_STAGE,
+    SSO_STAGE,
+    TERMS_STAGE,
+    CaptchaStage,
     DummyStage,
-    EmailStage,
     PasswordStage,
+    ProofStage,
     RegistrationTokenStage,
+    SsoStage,
     Stage,
+    TermsStage,
 )
 from myelin.services.devices.devices import DeviceService
 from myelin.services.devices.ports import DeviceRemovals, DeviceRenames
+from myelin.services.identity.phone_validations import PhoneValidations
 from myelin.services.mail.validations import Validations
+
+USER_AGENT = "Myelin"
+CAPTCHAS_AT_ONCE = 16
 
 ENDPOINTS = tuple(
     module.endpoints
@@ -81,6 +100,7 @@ ENDPOINTS = tuple(
         login,
         login_token,
         logout,
+        msisdn_codes,
         oauth_server_metadata,
         openid,
         password_management,
@@ -89,7 +109,6 @@ ENDPOINTS = tuple(
         refresh,
         registration,
         registration_tokens,
-        sso_login_redirect,
         versions,
         wellknown,
         whoami,
@@ -102,27 +121,39 @@ def make_accounts(ground: Ground, services: Mapping[type, Any]) -> Part:
     """Everything about who somebody is."""
     last_seen = LastSeen(ground.database, ground.clock)
     validations: Validations | None = services[Validations] if ground.config.mail.smtp_host else None
+    phones: PhoneValidations | None = services[PhoneValidations] if ground.config.identity.msisdn_delegate else None
     passwords = PasswordService(ground.config.passwords)
+    # The configuration says where to connect to.
+    outgoing = HttpClient(
+        AddressGuard(deny_private=False), user_agent=USER_AGENT, allow_http=True, limit_per_host=CAPTCHAS_AT_ONCE
+    )
+    config = ground.config
     made: dict[type, Any] = {
         LastSeen: last_seen,
         PasswordService: passwords,
         **{kind: kind() for kind in (ProfileListeners, RemoteProfileSources, DeactivationListeners)},
         **{kind: kind() for kind in (ReservedUserNamespaces, DeviceRemovals, DeviceRenames)},
         Discovery: Discovery(ground.config),
-        Contacts: Contacts(ground.database, validations, ground.clock),
+        Contacts: Contacts(ground.database, validations, ground.clock, phones),
+        Confirmations: Confirmations(),
+        FallbackSettings: FallbackSettings(config.captcha, config.registration.terms),
     }
-    made[Discovery].capabilities["m.3pid_changes"] = {"enabled": made[Contacts].sends_mail}
-    _add_sign_in(ground, made, validations)
+    made[Discovery].capabilities["m.3pid_changes"] = {"enabled": bool(made[Contacts].media)}
+    if config.identity.default_server:
+        made[Discovery].well_known_client["m.identity_server"] = {"base_url": config.identity.default_server}
+    _add_sign_in(ground, made, {EMAIL_STAGE: validations, MSISDN_STAGE: phones}, outgoing)
     _add_accounts(ground, made)
     return Part(
         services=made,
         endpoints=ENDPOINTS,
         loops=[last_seen.run, ExpiryCleanup(ground.database, ground.feed, ground.clock).run],
-        close=[last_seen.flush, passwords.close],
+        close=[last_seen.flush, passwords.close, outgoing.close],
     )
 
 
-def _add_sign_in(ground: Ground, made: dict[type, Any], validations: Validations | None) -> None:
+def _add_sign_in(
+    ground: Ground, made: dict[type, Any], proofs: Mapping[str, Proofs | None], outgoing: HttpClient
+) -> None:
     """Who somebody is, and how they prove it."""
     config, database, clock, randomness = ground.config, ground.database, ground.clock, ground.randomness
     passwords = made[PasswordService]
@@ -132,12 +163,14 @@ def _add_sign_in(ground: Ground, made: dict[type, Any], validations: Validations
     tokens = RegistrationTokens(database, clock, randomness)
     made[CrossSigningResets] = CrossSigningResets(database, clock)
     made[Credentials] = credentials
+    made[Confirmations].has_password = credentials.has_password
     made[Authenticator] = authenticator
     made[SessionService] = sessions
     made[RegistrationTokens] = tokens
     made[InteractiveAuth] = InteractiveAuth(
         database,
-        {**_stages(credentials, tokens, validations), **_reset_stages(config.auth_url)},
+        {**_stages(config, credentials, tokens, proofs, outgoing), **_reset_stages(config.auth_url)},
+        made[Confirmations],
         lifetime_ms=config.sessions.uia_session_lifetime_ms,
         clock=clock,
         randomness=randomness,
@@ -159,14 +192,26 @@ def _add_sign_in(ground: Ground, made: dict[type, Any], validations: Validations
     )
 
 
-def _stages(credentials: Credentials, tokens: RegistrationTokens, validations: Validations | None) -> dict[str, Stage]:
-    with_mail: dict[str, Stage] = {} if validations is None else {EMAIL_STAGE: EmailStage(validations)}
-    return {
-        **with_mail,
-        "m.login.dummy": DummyStage(),
-        "m.login.password": PasswordStage(credentials),
-        "m.login.registration_token": RegistrationTokenStage(tokens),
+def _stages(
+    config: Config,
+    credentials: Credentials,
+    tokens: RegistrationTokens,
+    proofs: Mapping[str, Proofs | None],
+    outgoing: HttpClient,
+) -> dict[str, Stage]:
+    """Every stage that can be taken here."""
+    stages: dict[str, Stage] = {
+        DUMMY_STAGE: DummyStage(),
+        PASSWORD_STAGE: PasswordStage(credentials),
+        TOKEN_STAGE: RegistrationTokenStage(tokens),
+        SSO_STAGE: SsoStage(),
+        **{stage: ProofStage(proven) for stage, proven in proofs.items() if proven is not None},
     }
+    if config.captcha.public_key:
+        stages[CAPTCHA_STAGE] = CaptchaStage(Captchas(config.captcha, outgoing))
+    if config.registration.terms:
+        stages[TERMS_STAGE] = TermsStage(config.registration.terms)
+    return stages
 
 
 def _reset_stages(auth_url: str) -> dict[str, Stage]:

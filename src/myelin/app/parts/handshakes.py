@@ -15,6 +15,7 @@ from myelin.api.server import (
 )
 from myelin.app.ground import Ground
 from myelin.app.parts.part import Part
+from myelin.services.accounts.ports import ReservedUserNamespaces
 from myelin.services.federation.handshakes.accepting import Accepting
 from myelin.services.federation.handshakes.asking_in_turn import AskingInTurn
 from myelin.services.federation.handshakes.being_invited import BeingInvited
@@ -43,7 +44,7 @@ from myelin.services.federation.peers.peers import Peers
 from myelin.services.federation.receiving.pdu_checks import PduChecks
 from myelin.services.federation.receiving.ports import OutsideEvents
 from myelin.services.federation.receiving.receiver import Receiver
-from myelin.services.federation.sending.outgoing_queue import OutgoingQueue
+from myelin.services.identity.key_validity import KeyValidity
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.graph_writer import GraphWriter
 from myelin.services.rooms.graph.room_graph import RoomGraph
@@ -91,7 +92,7 @@ class _Shared:
 def make_handshakes(ground: Ground, services: Mapping[type, Any]) -> Part:
     """Join, leave, invite and knock, as the one who asks and as the one who is asked."""
     shared = _Shared(ground, services)
-    received = ReceivedRooms(services[PduChecks])
+    received = ReceivedRooms(services[PduChecks], ground.clock)
     missing = MissingMembers(
         shared.residence, shared.rooms, services[GraphWriter], services[RoomGraph], received, services[Peers]
     )
@@ -140,7 +141,6 @@ def _answering(ground: Ground, services: Mapping[type, Any], shared: _Shared) ->
             shared.signed,
             shared.own_events,
             services[Receiver],
-            services[OutgoingQueue],
             ground.database,
             ground.limiter,
         ),
@@ -153,10 +153,17 @@ def _answering(ground: Ground, services: Mapping[type, Any], shared: _Shared) ->
             shared.introduction,
             shared.outside,
             services[InvitePermission],
+            services[ReservedUserNamespaces],
             ground.database,
             ground.limiter,
         ),
         ThirdPartyInvites: ThirdPartyInvites(
-            shared.residence, shared.rooms, services[RoomWriter], shared.inviting, services[Peers], ground.database
+            shared.residence,
+            shared.rooms,
+            services[RoomWriter],
+            shared.inviting,
+            services[Peers],
+            services[KeyValidity],
+            ground.database,
         ),
     }

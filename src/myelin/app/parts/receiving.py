@@ -32,7 +32,7 @@ def make_receiving(ground: Ground, services: Mapping[type, Any]) -> Part:
     database, clock, server_name = ground.database, ground.clock, ground.server_name
     rooms, graph, writer = services[Rooms], services[RoomGraph], services[GraphWriter]
     peers, visibility = services[Peers], services[Visibility]
-    checks = PduChecks(services[KeyRing])
+    checks = PduChecks(services[KeyRing], ground.clock)
     judging = Judging(graph)
     fetching = Fetching(peers, checks, judging, graph, writer)
     outside = OutsideEvents()

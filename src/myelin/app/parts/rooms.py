@@ -12,6 +12,7 @@ from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.graph_writer import GraphWriter
 from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.ports import EventPolicies
+from myelin.services.rooms.room_types import RoomTypeIndex
 from myelin.services.rooms.writer import RoomWriter
 from myelin.services.search.search_index import SearchIndex
 from myelin.services.sticky_events.sticky_index import StickyIndex
@@ -26,7 +27,7 @@ def make_rooms(ground: Ground, services: Mapping[type, Any]) -> Part:
     rooms = Rooms(ground.database, ground.feed, budget_bytes=ground.config.sync.room_cache_mib * MIB)
     builder = Builder(ground.server_name, ground.signing_key, ground.clock, ground.randomness)
     indexes = [services[kind] for kind in INDEXES if kind in services]
-    indexes.append(StickyIndex(ground.clock))
+    indexes += [StickyIndex(ground.clock), RoomTypeIndex()]
     policies = EventPolicies()
     writer = RoomWriter(rooms, builder, ground.committer, ground.database, ground.clock, indexes, policies)
     made = {Rooms: rooms, RoomWriter: writer, Builder: builder, EventPolicies: policies, PolicyChecks: PolicyChecks()}

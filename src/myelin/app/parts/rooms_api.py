@@ -35,6 +35,8 @@ from myelin.services.directory.ports import RemoteDirectories, RemoteListings, R
 from myelin.services.directory.public_rooms import PublicRooms
 from myelin.services.directory.published_rooms import PublishedRooms
 from myelin.services.directory.third_parties import ThirdParties, ThirdPartyNetworks
+from myelin.services.identity.identity_servers import IdentityServers
+from myelin.services.membership.address_inviting import AddressInviting
 from myelin.services.membership.by_state import MembershipState, StateSender
 from myelin.services.membership.everywhere import MembershipsEverywhere
 from myelin.services.membership.guests import Guests
@@ -49,10 +51,11 @@ from myelin.services.rooms.aliases import RoomAliases
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.canonical_alias import CANONICAL_ALIAS, CanonicalAliasCheck
 from myelin.services.rooms.create import RoomCreation
+from myelin.services.rooms.directory_move import DirectoryMove
 from myelin.services.rooms.hierarchy import Hierarchy
 from myelin.services.rooms.invite_permission import InvitePermission
 from myelin.services.rooms.mutual_rooms import MutualRooms
-from myelin.services.rooms.ports import RemoteRoomSources, RemoteSpaceSources
+from myelin.services.rooms.ports import AddressInviteSources, RemoteRoomSources, RemoteSpaceSources
 from myelin.services.rooms.reports import Reports
 from myelin.services.rooms.restricted import RestrictedRooms
 from myelin.services.rooms.sending import EventSender
@@ -91,6 +94,7 @@ def make_rooms_api(ground: Ground, services: Mapping[type, Any]) -> Part:
     """Creating rooms, sending to them, and who is in them."""
     made: dict[type, Any] = {
         RemoteRoomSources: RemoteRoomSources(),
+        AddressInviteSources: AddressInviteSources(),
         RemoteDirectories: RemoteDirectories(),
         RemoteListings: RemoteListings(),
         ReservedAliasNamespaces: ReservedAliasNamespaces(),
@@ -148,13 +152,14 @@ def _add_sending(ground: Ground, services: Mapping[type, Any], made: dict[type, 
         made[Aliases],
         made[InvitePermission],
         made[RemoteRoomSources],
+        made[AddressInviteSources],
         ground.limiter,
         ground.clock,
         ground.randomness,
     )
-    made[RoomUpgrades] = RoomUpgrades(
-        name, rooms, writer, names, made[Aliases], database, ground.committer, ground.randomness
-    )
+    directory = DirectoryMove(made[Aliases], database, ground.committer)
+    made[RoomMoves].append(directory)
+    made[RoomUpgrades] = RoomUpgrades(name, rooms, writer, names, directory, database, ground.randomness)
     made[Reports] = Reports(name, rooms, database, ground.clock)
 
 
@@ -167,6 +172,10 @@ def _add_memberships(ground: Ground, services: Mapping[type, Any], made: dict[ty
         name, rooms, writer, names, made[RestrictedRooms], remote, made[ReplacedRooms], ground.limiter
     )
     made[Inviting] = Inviting(name, rooms, writer, names, made[InvitePermission], remote, ground.limiter)
+    made[AddressInviting] = AddressInviting(
+        services[IdentityServers], made[Inviting], rooms, writer, names, ground.limiter
+    )
+    made[AddressInviteSources].append(made[AddressInviting])
     made[Memberships] = Memberships(name, database, rooms, writer, ground.committer, remote, made[LeaveChecks])
     made[Upgrading] = Upgrading(rooms, made[RoomUpgrades], made[ReplacedRooms])
     made[Guests] = Guests(name, database, ground.feed, rooms, made[Memberships])

@@ -94,7 +94,7 @@ def _add_pages(ground: Ground, services: Mapping[type, Any], made: dict[type, An
         services[PasswordService],
         services[Outbox] if config.mail.smtp_host else None,
         ground.limiter,
-        has_terms=bool(config.branding.terms_url),
+        has_terms=bool(config.branding.terms_url or config.registration.terms),
         clock=ground.clock,
         randomness=ground.randomness,
     )

@@ -30,6 +30,7 @@ from myelin.services.sliding_sync.user_lists import UserLists
 from myelin.services.sticky_events.sticky_events import StickyEvents
 from myelin.services.sync.absent import AbsentRooms
 from myelin.services.sync.rendering import Rendering
+from myelin.services.sync.rooms_ahead import RoomsAhead
 from myelin.services.sync.summaries import Summaries
 from myelin.services.sync.timelines import Timelines
 from myelin.services.sync.user_rooms import UserRooms
@@ -92,7 +93,7 @@ def _told_rooms(ground: Ground, services: Mapping[type, Any]) -> ToldRooms:
         BumpStamps(ground.database),
         ground.clock,
     )
-    return ToldRooms(rooms, results, services[AbsentRooms])
+    return ToldRooms(rooms, services[RoomsAhead], results, services[AbsentRooms])
 
 
 def _device_extensions(ground: Ground, services: Mapping[type, Any]) -> DeviceExtensions:

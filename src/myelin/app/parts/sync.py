@@ -59,6 +59,7 @@ def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
     timelines = Timelines(
         EventStore(database), services[Rooms], services[ClientEvents], services[Visibility], selection
     )
+    summaries = Summaries(MemberStore(database), feed)
     made: dict[type, Any] = {
         UserRooms: users,
         Timelines: timelines,
@@ -72,7 +73,8 @@ def make_sync(ground: Ground, services: Mapping[type, Any]) -> Part:
             services[IgnoredUsers],
             services[ThreadSubscribers],
         ),
-        Summaries: Summaries(MemberStore(database), feed),
+        Summaries: summaries,
+        RoomsAhead: RoomsAhead(services[Rooms], services[Receipts], services[Visibility], summaries),
         Rendering: Rendering(services[Rooms], services[Bundles], services[Visibility], ground.clock),
         Presences: Presences(services[Presence], users),
         KeyNews: KeyNews(services[KeyCounts], feed),
@@ -117,7 +119,7 @@ def _sections(services: Mapping[type, Any], made: Mapping[type, Any]) -> RoomSec
         StickySections(services[StickyEvents], services[ClientEvents], made[Rendering]),
     )
     return RoomSections(
-        RoomsAhead(services[Rooms], receipts, services[Visibility], summaries),
+        made[RoomsAhead],
         made[ChangedRooms],
         joined,
         made[AbsentRooms],

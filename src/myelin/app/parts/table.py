@@ -14,6 +14,7 @@ from myelin.app.parts.e2ee import make_e2ee
 from myelin.app.parts.edus import make_edus
 from myelin.app.parts.federation_peers import make_federation_peers
 from myelin.app.parts.handshakes import make_handshakes
+from myelin.app.parts.identity import make_identity
 from myelin.app.parts.initial_sync import make_initial_sync
 from myelin.app.parts.log import make_log
 from myelin.app.parts.mail import make_mail
@@ -31,6 +32,7 @@ from myelin.app.parts.search import make_search, make_search_index
 from myelin.app.parts.sending import make_sending
 from myelin.app.parts.sign_in import make_sign_in
 from myelin.app.parts.sliding_sync import make_sliding_sync
+from myelin.app.parts.sso import make_sso
 from myelin.app.parts.sticky_events import make_sticky_events
 from myelin.app.parts.sync import make_sync
 from myelin.app.parts.threads import make_threads
@@ -42,7 +44,9 @@ PARTS: tuple[MakePart, ...] = (
     make_log,
     make_mail,
     make_federation_peers,
+    make_identity,
     make_accounts,
+    make_sso,
     make_sign_in,
     make_directory,
     make_search_index,

@@ -56,14 +56,15 @@ class Registering:
         self._passwords = passwords
         self._outbox = outbox
         self._limiter = limiter
-        self._has_terms = has_terms
+        self.has_terms = has_terms
+        self.terms = config.terms
         self._clock = clock
         self._randomness = randomness
 
     @property
     def is_open(self) -> bool:
-        """Whether anybody can make an account."""
-        return self._config.mode != "closed"
+        """Whether anybody can make an account here; steps that these pages do not have are taken in an app."""
+        return self._config.mode != "closed" and not self._config.captcha and self._config.msisdn != "required"
 
     @property
     def needs_token(self) -> bool:
@@ -83,8 +84,9 @@ class Registering:
     async def begin(self, form: Mapping[str, str], leads_to: str, address: str) -> str:
         """Take name and password; the ID of the account that is being made. Raises StepFailed."""
         password = form.get("password", "")
+        if not self.is_open:
+            raise StepFailed("Nobody can make an account here by themselves. Ask whoever runs this server.")
         try:
-            self._registration.check_open()
             user_id = await self._registration.check_available(form.get("name", "").strip())
             await self._passwords.check_strength(password, user_id)
             self._limiter.take("registration", address)
@@ -92,7 +94,7 @@ class Registering:
             raise StepFailed("Too many attempts. Wait a while, then try again.") from error
         except MatrixError as error:
             raise StepFailed(error.message) from error
-        if self._has_terms and "terms" not in form:
+        if self.has_terms and "terms" not in form:
             raise StepFailed("Agree to the terms of service to go on.")
         if password != form.get("again"):
             raise StepFailed("The two passwords differ.")

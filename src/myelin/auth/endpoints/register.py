@@ -152,6 +152,8 @@ def _first(
         name=form.get("name", ""),
         token=form.get("token", ""),
         needs_token=registering.needs_token,
+        terms=registering.terms,
+        has_terms=registering.has_terms,
         problem=problem,
         form_token=visitor.form_token,
     )

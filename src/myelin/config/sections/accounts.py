@@ -5,6 +5,16 @@ from typing import Annotated, Literal
 from myelin.config.sections.section import Kibibytes, Milliseconds, Positive, Section, about
 
 
+class Policy(Section, frozen=True, kw_only=True):
+    """A document that who registers agrees to."""
+
+    id: str
+    version: str
+    name: str
+    url: str
+    language: str = "en"
+
+
 class Registration(Section, frozen=True, kw_only=True):
     """Who may make an account."""
 
@@ -16,8 +26,23 @@ class Registration(Section, frozen=True, kw_only=True):
         Literal["off", "optional", "required"],
         about("Whether who registers proves a mail address, which needs [mail]."),
     ] = "off"
+    msisdn: Annotated[
+        Literal["off", "optional", "required"],
+        about("Whether who registers proves a phone number, which needs identity.msisdn_delegate."),
+    ] = "off"
+    captcha: Annotated[bool, about("Whether who registers solves a puzzle, which needs [captcha].")] = False
+    terms: Annotated[
+        tuple[Policy, ...],
+        about(
+            "Documents that who registers agrees to.",
+            examples=[[{"id": "privacy", "version": "1.0", "name": "Privacy", "url": "https://example.org/privacy"}]],
+        ),
+    ] = ()
     guests: Annotated[
         bool, about("Let clients make guest accounts, which have no password, where registration is not closed.")
+    ] = False
+    display_name_from_username: Annotated[
+        bool, about("Whether a new user's display name is their user name until they choose one.")
     ] = False
     reserved_usernames: Annotated[
         tuple[str, ...], about("Names (without @ and server) that nobody can register; `myelin user create` can.")

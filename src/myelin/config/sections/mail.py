@@ -42,6 +42,13 @@ class Mail(Section, frozen=True, kw_only=True):
     link_lifetime_ms: Annotated[
         Milliseconds, about("How long a link that proves an address works, in milliseconds.", ge=60_000)
     ] = 3_600_000
+    links_need_a_button: Annotated[
+        bool,
+        about(
+            "Whether opening a link shows a page with a button that confirms the address. Without it, programs that "
+            "look into mail confirm addresses too."
+        ),
+    ] = True
     digest_delay_ms: Annotated[
         Milliseconds,
         about("How long a notification waits to be read before it is mailed, in milliseconds.", ge=0),

@@ -1,6 +1,6 @@
 """Invitations by third party identifier: rule 7, and rule 5.4.1 for the invitation that answers one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from myelin.matrix.auth_rules.numbering import numbering
@@ -45,27 +45,37 @@ def check_signed_invite(event: Pdu, target: str, room: RoomState, rule: str) -> 
     if original.sender != event.sender:
         raise AuthRejected(f"{rule}.6", "the third party invite was sent by another user")
     # 5.4.1.7. A signature by a key of the third party invite; 5.4.1.8. otherwise.
-    if not _is_signed(signed, _public_keys(original)):
+    if not signed_by(signed, original.content):
         raise AuthRejected(f"{rule}.8", "no signature by a key of the third party invite")
 
 
-def _public_keys(original: Pdu) -> list[str]:
-    """`public_key` and those of the list `public_keys`, each once."""
-    keys = original.content.get("public_keys")
-    entries = [original.content, *(keys if isinstance(keys, list) else ())]
-    public_keys = [entry.get("public_key") for entry in entries if isinstance(entry, dict)]
-    return list(dict.fromkeys(key for key in public_keys if isinstance(key, str)))
-
-
-def _is_signed(signed: dict[str, Any], public_keys: list[str]) -> bool:
+def signed_by(signed: dict[str, Any], invite: Mapping[str, Any]) -> str:
+    """The first public key of a third party invite's content that made one of the signatures; "" where none did."""
+    public_keys = _public_keys(invite)
     checks = ((name, key_id, key) for name, key_id in _signatures(signed) for key in public_keys)
     for (name, key_id, public_key), _ in zip(checks, range(MAX_SIGNATURE_CHECKS), strict=False):
         try:
             verify_signed_json(signed, name, VerifyKey.from_base64(key_id, public_key))
         except (SignatureError, CanonicalJsonError):
             continue
-        return True
-    return False
+        return public_key
+    return ""
+
+
+def validity_urls(invite: Mapping[str, Any], public_key: str) -> list[str | None]:
+    """Where a third party invite's content says that a key's validity can be asked; None: it says that it need not."""
+    return [entry.get("key_validity_url") for entry in _entries(invite) if entry.get("public_key") == public_key]
+
+
+def _entries(invite: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    keys = invite.get("public_keys")
+    return [entry for entry in (invite, *(keys if isinstance(keys, list) else ())) if isinstance(entry, Mapping)]
+
+
+def _public_keys(invite: Mapping[str, Any]) -> list[str]:
+    """`public_key` and those of the list `public_keys`, each once."""
+    public_keys = [entry.get("public_key") for entry in _entries(invite)]
+    return list(dict.fromkeys(key for key in public_keys if isinstance(key, str)))
 
 
 def _signatures(signed: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ All of them are plain strings. `check_*` returns its argument or raises InvalidI
 about to create is judged by the strict one (`new_user_id`, `check_new_localpart`).
 """
 
+from myelin.matrix.identifiers.mapping import mapped_localpart
 from myelin.matrix.identifiers.opaque import (
     check_device_id,
     check_namespaced_id,
@@ -54,6 +55,7 @@ __all__ = (
     "is_server_name",
     "is_user_id",
     "localpart_of",
+    "mapped_localpart",
     "new_user_id",
     "parse_key_id",
     "parse_mxc_uri",

@@ -9,6 +9,7 @@ from myelin.matrix.errors import BadJson, MatrixError, MissingParam
 from myelin.matrix.identifiers import is_user_id
 from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.passwords import PasswordService
+from myelin.services.identity.third_party_addresses import MSISDN, msisdn_of
 from myelin.store.users import User, UserStore
 
 _NOT_OURS = ""
@@ -49,14 +50,31 @@ class Credentials:
         return self._full_id(name)
 
     async def user_named(self, fields: Mapping[str, Any]) -> str:
-        """As `user_id_of`, where the name may also be a mail address of the user."""
+        """As `user_id_of`, where the name may also be a mail address or phone number of the user.
+
+        Raises InvalidParam too.
+        """
         identifier = fields.get("identifier")
-        if not isinstance(identifier, dict) or identifier.get("type") != "m.id.thirdparty":
+        if not isinstance(identifier, dict):
             return self.user_id_of(fields)
-        medium, address = identifier.get("medium"), identifier.get("address")
-        if not isinstance(medium, str) or not isinstance(address, str):
-            raise MissingParam("The identifier needs medium and address")
-        return await self._contacts.user_of(medium, address) or _NOT_OURS
+        kind = identifier.get("type")
+        if kind == "m.id.thirdparty":
+            medium, address = identifier.get("medium"), identifier.get("address")
+            if not isinstance(medium, str) or not isinstance(address, str):
+                raise MissingParam("The identifier needs medium and address")
+            return await self._contacts.user_of(medium, address) or _NOT_OURS
+        if kind == "m.id.phone":
+            # Some clients say `number`, as an early draft of the spec did.
+            country, number = identifier.get("country"), identifier.get("phone", identifier.get("number"))
+            if not isinstance(country, str) or not isinstance(number, str):
+                raise MissingParam("The identifier needs country and phone")
+            return await self._contacts.user_of(MSISDN, msisdn_of(country, number)) or _NOT_OURS
+        return self.user_id_of(fields)
+
+    async def has_password(self, user_id: str) -> bool:
+        """Whether a user can sign in with a password at all."""
+        user = await self._store.user(user_id)
+        return user is not None and user.password_hash is not None
 
     async def check(self, user_id: str, password: str) -> User | None:
         """The user, whose password this is, or None; deactivated users have none.

@@ -8,6 +8,7 @@ import orjson
 from myelin.bus.news import ProfileChanged
 from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
+from myelin.db.sql import Statement
 from myelin.matrix.errors import BadJson, InvalidParam, MatrixError, NotFound
 from myelin.matrix.identifiers import is_namespaced_id, is_user_id
 from myelin.matrix.limits import MAX_IDENTIFIER_BYTES, utf8_length
@@ -78,7 +79,7 @@ class ProfileService:
         check_field_name(field)
         _check_value(field, value)
         encoded = orjson.dumps(value)
-        size = len(orjson.dumps(field)) + 1 + len(encoded) + 1
+        size = _size(field, encoded)
         others = [f for f in await self._store.fields(user_id) if f.field != field]
         if sum(f.size for f in others) + size + _BRACES > MAX_PROFILE_BYTES:
             raise MatrixError(f"A profile has at most {MAX_PROFILE_BYTES} bytes", errcode="M_PROFILE_TOO_LARGE")
@@ -127,6 +128,17 @@ class ProfileService:
         user = await self._users.user(user_id)
         if user is None or user.is_deactivated:
             raise NotFound("There is no such user")
+
+
+def first_display_name(user_id: str) -> Statement:
+    """What a new account is called where it is called like its user name; nobody is to be told."""
+    encoded = orjson.dumps(user_id[1:].partition(":")[0])
+    size = _size("displayname", encoded)
+    return put_field(user_id, "displayname", encoded.decode(), size=size, most=MAX_PROFILE_BYTES - _BRACES)
+
+
+def _size(field: str, encoded: bytes) -> int:
+    return len(orjson.dumps(field)) + 1 + len(encoded) + 1
 
 
 def check_field_name(field: str) -> None:

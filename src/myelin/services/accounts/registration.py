@@ -1,6 +1,7 @@
 """Make accounts (spec: client-server API, "Account registration")."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from string import ascii_lowercase, digits
 
 import msgspec
@@ -18,19 +19,27 @@ from myelin.matrix.errors import (
     UserInUse,
 )
 from myelin.matrix.identifiers import is_user_id, new_user_id
+from myelin.services.accounts.captcha import STAGE as CAPTCHA_STAGE
 from myelin.services.accounts.contacts import Contacts
 from myelin.services.accounts.passwords import PasswordService
 from myelin.services.accounts.ports import ReservedUserNamespaces
+from myelin.services.accounts.profiles import first_display_name
 from myelin.services.accounts.registration_tokens import STAGE as TOKEN_STAGE
 from myelin.services.accounts.sessions import NewDevice, SessionService, SignedIn
-from myelin.services.accounts.uia_stages import EMAIL_STAGE
+from myelin.services.accounts.uia_stages import DUMMY_STAGE, EMAIL_STAGE, MSISDN_STAGE, TERMS_STAGE
 from myelin.store.registration_tokens import RegistrationTokenStore
+from myelin.store.upstream_accounts import UpstreamAccountStore
 from myelin.store.users import UserStore
 from myelin.telemetry.ambient import Clock, Randomness
 
 GENERATED_NAME_CHARACTERS = 12
 GUEST_NAME_PREFIX = "guest-"
 _FLOWS: Mapping[str, Sequence[str]] = {"open": [], "token": [TOKEN_STAGE]}
+
+
+def _choices(stage: str, wanted: str) -> list[list[str]]:
+    choices: dict[str, list[list[str]]] = {"off": [[]], "optional": [[], [stage]], "required": [[stage]]}
+    return choices[wanted]
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +51,10 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     is_admin: bool = False
     appservice_id: str | None = None
     registration_token: str | None = None
-    email_sid: str | None = None
-    """The session in which a mail address was proven for it."""
+    proofs: Mapping[str, str] = {}
+    """The sessions in which addresses were proven for it, by medium."""
+    upstream: tuple[str, str] | None = None
+    """The provider, and the account there, that signs in as it."""
     email: str | None = None
     """A mail address that was proven in another way."""
 
@@ -84,11 +95,16 @@ class RegistrationService:
         """The stages that a registration goes through. Raises Forbidden where it is closed."""
         self.check_open()
         steps = list(_FLOWS[self._config.mode])
-        with_mail = [*steps, EMAIL_STAGE]
-        if self._config.email == "required":
-            return [with_mail]
-        without_mail = steps or ["m.login.dummy"]
-        return [without_mail, with_mail] if self._config.email == "optional" else [without_mail]
+        if self._config.captcha:
+            steps.append(CAPTCHA_STAGE)
+        if self._config.terms:
+            steps.append(TERMS_STAGE)
+        choices = product(_choices(EMAIL_STAGE, self._config.email), _choices(MSISDN_STAGE, self._config.msisdn))
+        flows = [[*steps, *email, *msisdn] for email, msisdn in choices]
+        if len(flows) > 1 or not flows[0]:
+            # The shortest flow would be through before a client could take the next step of a longer one.
+            flows[0].append(DUMMY_STAGE)
+        return flows
 
     def user_id_of(self, name: str) -> str:
         """The ID that a chosen user name gives; the name may be a whole ID of this server. Raises InvalidUsername."""
@@ -123,7 +139,7 @@ class RegistrationService:
         *,
         address: str,
         registration_token: str | None = None,
-        email_sid: str | None = None,
+        proofs: Mapping[str, str] | None = None,
     ) -> SignedIn | None:
         """Make an account, and sign it in unless `device` is None.
 
@@ -136,7 +152,7 @@ class RegistrationService:
         self._limiter.take("registration", address)
         hashed = await self._passwords.hash(password)
         account = NewAccount(
-            user_id=user_id, password_hash=hashed, registration_token=registration_token, email_sid=email_sid
+            user_id=user_id, password_hash=hashed, registration_token=registration_token, proofs=proofs or {}
         )
         return await self.create(account, device)
 
@@ -163,10 +179,15 @@ class RegistrationService:
             )
             if added is None:
                 raise UserInUse("This user name is taken")
+            if self._config.display_name_from_username:
+                name = first_display_name(account.user_id)
+                await transaction.execute(name.sql, name.args)
             if account.registration_token is not None:
                 await self._use(RegistrationTokenStore(transaction), account.registration_token)
-            if account.email_sid is not None:
-                await self._contacts.claim(transaction, account.user_id, account.email_sid, "register")
+            if account.proofs:
+                await self._contacts.claim(transaction, account.user_id, account.proofs, "register")
+            if account.upstream is not None:
+                await self._link(UpstreamAccountStore(transaction), account.user_id, *account.upstream)
             if account.email is not None:
                 await self._contacts.give_proven(transaction, account.user_id, account.email)
             if device is None:
@@ -177,6 +198,10 @@ class RegistrationService:
         """Count a registration with a token that is made elsewhere. Raises Forbidden for a token used up."""
         async with self._database.transaction() as transaction:
             await self._use(RegistrationTokenStore(transaction), token)
+
+    async def _link(self, links: UpstreamAccountStore, user_id: str, provider: str, subject: str) -> None:
+        if not await links.add(provider, subject, user_id, self._clock.now_ms()):
+            raise UserInUse("Who signs in there has an account already")
 
     async def _use(self, tokens: RegistrationTokenStore, token: str) -> None:
         if not await tokens.use_token(token, self._clock.now_ms()):

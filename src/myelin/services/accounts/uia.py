@@ -5,7 +5,7 @@ path and user) and to the body that it was begun with; the body may still change
 that probe for the flows do. The body's digest is kept, and the body without passwords.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -14,8 +14,9 @@ import orjson
 
 from myelin.db.connection import Database
 from myelin.matrix.errors import BadJson, Forbidden, MatrixError, NotFound, Unrecognized
+from myelin.services.accounts.captcha import STAGE as CAPTCHA_STAGE
 from myelin.services.accounts.tokens import new_secret
-from myelin.services.accounts.uia_stages import Stage, StageFailed
+from myelin.services.accounts.uia_stages import PASSWORD_STAGE, Stage, StageFailed
 from myelin.store.uia_sessions import UiaSession, UiaSessionStore
 from myelin.telemetry.ambient import Clock, Randomness
 
@@ -64,6 +65,7 @@ class InteractiveAuth:
         self,
         database: Database,
         stages: Mapping[str, Stage],
+        confirmations: "Confirmations",
         *,
         lifetime_ms: int,
         clock: Clock,
@@ -71,15 +73,19 @@ class InteractiveAuth:
     ) -> None:
         self._store = UiaSessionStore(database)
         self._stages = stages
+        self._confirmations = confirmations
         self._lifetime_ms = lifetime_ms
         self._clock = clock
         self._randomness = randomness
 
     async def confirm(self, operation: Operation, body: Mapping[str, Any]) -> Passed:
-        """The signed-in user proves to be there, by password. Raises AuthenticationRequired, or Forbidden for OAuth."""
+        """The signed-in user proves to be there, by password or where they sign in.
+
+        Raises AuthenticationRequired, or Forbidden for a session of OAuth 2.0.
+        """
         if operation.oauth_client is not None:
             raise Forbidden("Apps that sign in by OAuth 2.0 do this on the account page, not here")
-        return await self.check(operation, body, [["m.login.password"]])
+        return await self.check(operation, body, await self._confirmations.flows(operation.user_id))
 
     async def check(self, operation: Operation, body: Mapping[str, Any], flows: Sequence[Sequence[str]]) -> Passed:
         """Take the step that `body["auth"]` offers, if any. Raises AuthenticationRequired until a flow is complete."""
@@ -108,11 +114,26 @@ class InteractiveAuth:
         if stage not in {passed.stage for passed in await self._store.stages(session)}:
             await self._store.add_stage(session, stage, await self._stages[stage].check(auth, "", address))
 
+    async def asked_for(self, session: str) -> tuple[str, str]:
+        """What an authentication was begun for, as method and path, and by whom. Raises NotFound."""
+        found = None if "\0" in session else await self._store.session(session, self._clock.now_ms())
+        if found is None:
+            raise NotFound("The authentication session is not known or has expired; begin again")
+        wanted, _, user_id = found.operation.rpartition(" ")
+        return wanted, user_id
+
+    async def vouch(self, session: str, stage: str, user_id: str) -> None:
+        """A part of this server saw the user itself. Raises NotFound, or StageFailed for another user's session."""
+        _, owner = await self.asked_for(session)
+        if owner != user_id:
+            raise StageFailed(f"You signed in as {user_id}, and your app as {owner or 'nobody'}")
+        await self._store.add_stage(session, stage, user_id)
+
     async def _single_step(
         self, operation: Operation, auth: dict[str, Any], rest: dict[str, Any], flows: Sequence[Sequence[str]]
     ) -> Passed:
         """A stage without a session: where it completes a flow, none is needed."""
-        stage = _stage_name(auth, flows)
+        stage = self._stage_name(auth, flows)
         if stage is None:
             raise await self._begin(operation, rest, flows)
         try:
@@ -150,7 +171,7 @@ class InteractiveAuth:
     async def _take_stage(
         self, operation: Operation, session: str, auth: dict[str, Any], flows: Sequence[Sequence[str]]
     ) -> StageFailed | None:
-        stage = _stage_name(auth, flows)
+        stage = self._stage_name(auth, flows)
         if stage is None:
             return None
         passed = {s.stage for s in await self._store.stages(session)}
@@ -190,6 +211,20 @@ class InteractiveAuth:
         await self._store.add_session(session, operation.key, _digest(rest), _without_secrets(rest), expires_ts)
         return self._required(session, flows, [], failure)
 
+    def _stage_name(self, auth: dict[str, Any], flows: Sequence[Sequence[str]]) -> str | None:
+        """The stage that the client wants to take now, or None. Raises Unrecognized for one of no flow.
+
+        A captcha may be solved also where no flow asks for it: that does no harm.
+        """
+        kind = auth.get("type")
+        if kind is None:
+            return None
+        if kind == CAPTCHA_STAGE and kind in self._stages:
+            return CAPTCHA_STAGE
+        if not isinstance(kind, str) or not any(kind in flow for flow in flows):
+            raise Unrecognized("This authentication type is not one of the flows", status=400)
+        return kind
+
     def _required(
         self, session: str, flows: Sequence[Sequence[str]], completed: list[str], failure: "StageFailed | None"
     ) -> AuthenticationRequired:
@@ -205,14 +240,20 @@ class InteractiveAuth:
         )
 
 
-def _stage_name(auth: dict[str, Any], flows: Sequence[Sequence[str]]) -> str | None:
-    """The stage that the client wants to take now, or None. Raises Unrecognized for one of no flow."""
-    kind = auth.get("type")
-    if kind is None:
-        return None
-    if not isinstance(kind, str) or not any(kind in flow for flow in flows):
-        raise Unrecognized("This authentication type is not one of the flows", status=400)
-    return kind
+class Confirmations:
+    """The flows by which a signed-in user can confirm something: the password, and what parts built later add."""
+
+    def __init__(self) -> None:
+        self.others: dict[str, Callable[[str], Awaitable[bool]]] = {}
+        """Stages beside the password, each with whether a user can take it."""
+        self.has_password: Callable[[str], Awaitable[bool]] | None = None
+
+    async def flows(self, user_id: str) -> Sequence[Sequence[str]]:
+        """The password's alone where there is nothing else."""
+        others = [[stage] for stage, can_take in self.others.items() if await can_take(user_id)]
+        if others and self.has_password is not None and not await self.has_password(user_id):
+            return others
+        return [[PASSWORD_STAGE], *others]
 
 
 def _digest(rest: dict[str, Any]) -> str:

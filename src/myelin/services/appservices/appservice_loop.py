@@ -6,8 +6,9 @@ from collections.abc import Callable
 import structlog
 
 from myelin.bus.feed import Feed
-from myelin.bus.news import News
-from myelin.services.appservices.cursor import AppserviceCursor, LeaseLost
+from myelin.bus.news import News, RoomEvents
+from myelin.db.lease import LeaseLost
+from myelin.services.appservices.cursor import AppserviceCursor
 from myelin.services.appservices.registration import Registration
 from myelin.services.appservices.registry import Appservices
 from myelin.services.appservices.serving import Serving
@@ -46,7 +47,7 @@ class AppserviceLoop:
         self._make_serving = make_serving
         self._served: dict[str, tuple[Serving, asyncio.Task[None]]] = {}
         self._heard: list[tuple[int, News]] = []
-        self._sorted_until = feed.position
+        self._began_at = self._sorted_until = feed.position
         self._lost_until = 0
         self._news = asyncio.Event()
         self._look = asyncio.Event()
@@ -57,11 +58,13 @@ class AppserviceLoop:
     async def run(self) -> None:
         """Serve whoever no other process serves, for ever."""
         sorting = asyncio.get_running_loop().create_task(self._sort())
+        first_position = self._began_at
         try:
             while True:
                 self._look.clear()
                 await self._end_outdated()
-                await self._take()
+                await self._take(first_position)
+                first_position = self._feed.position
                 try:
                     async with asyncio.timeout(TAKE_EVERY_S):
                         await self._look.wait()
@@ -71,14 +74,17 @@ class AppserviceLoop:
             sorting.cancel()
             await self._end(list(self._served))
 
-    async def _take(self) -> None:
-        """Begin to serve whom nobody serves. Who has no URL is sent nothing."""
+    async def _take(self, first_position: int) -> None:
+        """Begin to serve whom nobody serves. Who has no URL is sent nothing.
+
+        Who was never served before is served from `first_position` on: all that came since this process listens.
+        """
         for registration in self._registry.all:
             name = registration.appservice_id
             if not registration.url or name in self._served:
                 continue
             cursor = self._make_cursor(name)
-            if await cursor.take(self._feed.position):
+            if await cursor.take(first_position):
                 serving = self._make_serving(registration, cursor, self._progress)
                 task = asyncio.get_running_loop().create_task(self._serve(serving))
                 self._served[name] = serving, task
@@ -123,12 +129,12 @@ class AppserviceLoop:
 
     def _hear(self, position: int, news: News) -> None:
         if not self._served:
-            self._sorted_until = max(self._sorted_until, position)
+            self._sorted_until = max(self._sorted_until, _last(position, news))
             return
         if len(self._heard) < MAX_HEARD:
             self._heard.append((position, news))
         else:
-            self._overrun(position)
+            self._overrun(_last(position, news))
         self._news.set()
 
     def _overrun(self, position: int) -> None:
@@ -151,14 +157,15 @@ class AppserviceLoop:
             self._settle(self._feed.position if not self._heard else self._sorted_until)
 
     async def _sort_one(self, position: int, news: News) -> None:
+        # First of all: who is behind reads these news from the log, and must not think meanwhile that it caught up.
+        self._sorted_until = max(self._sorted_until, last := _last(position, news))
         live = {name: serving for name, (serving, _) in self._served.items() if not serving.is_behind}
         try:
             await self._sorting.sort(position, news, {name: serving.backlog for name, serving in live.items()})
         except Exception as error:  # noqa: BLE001  (see _sort)
             _log.error("news could not be sorted for application services", position=position, exc_info=error)
-        self._sorted_until = max(self._sorted_until, position)
         for serving in live.values():
-            serving.backlog.until = max(serving.backlog.until, position)
+            serving.backlog.until = max(serving.backlog.until, last)
             if serving.backlog:
                 serving.wake()
 
@@ -168,3 +175,8 @@ class AppserviceLoop:
         for serving, _ in self._served.values():
             if not serving.is_behind:
                 serving.backlog.until = max(serving.backlog.until, position)
+
+
+def _last(position: int, news: News) -> int:
+    """The last position that news take."""
+    return news.last(position) if isinstance(news, RoomEvents) else position

@@ -4,21 +4,14 @@ import asyncio
 from collections.abc import Sequence
 
 from myelin.db.claims import Claim
-from myelin.db.committer import AlreadyDone, Committer, Write
-from myelin.db.connection import Database, DatabaseError, Dialect
+from myelin.db.committer import Committer, Write
+from myelin.db.connection import Database
+from myelin.db.lease import LEASE_MS, Lease, LeaseLost
 from myelin.db.sql import Statement
 from myelin.store.appservice_cursors import BEGIN_TRANSACTION, AppserviceCursorStore
 from myelin.telemetry.ambient import Clock
 
-LEASE_MS = 30_000
-"""A process that was killed is replaced after this time."""
-RENEW_S = 10.0
 NUMBER_DIGITS = 10
-_EVERYBODY_EXPIRED = 2**62
-
-
-class LeaseLost(DatabaseError):
-    """Another process serves the application service now."""
 
 
 class AppserviceCursor:
@@ -28,9 +21,8 @@ class AppserviceCursor:
         self._name = name
         self._store = AppserviceCursorStore(database)
         self._committer = committer
-        self._holder = holder
         self._clock = clock
-        self._is_alone = database.dialect is Dialect.SQLITE
+        self._lease = Lease(database, holder, clock, "serves the application service", LEASE_MS)
         self._begun_ts = 0
         self._number = 0
         self._written = -1
@@ -47,10 +39,8 @@ class AppserviceCursor:
 
     async def take(self, position: int) -> bool:
         """Become the one that serves, if nobody else is; the first time ever it begins at `position`."""
-        now = self._clock.now_ms()
-        # With SQLite there is one process: a lease that is still there was left by its killed predecessor.
-        expired = _EVERYBODY_EXPIRED if self._is_alone else now
-        held = await self._store.take(self._name, self._holder, expired, now + LEASE_MS, position, now)
+        lease, now = self._lease, self._clock.now_ms()
+        held = await self._store.take(self._name, lease.holder, lease.expired_ts(), lease.expires_ts(), position, now)
         if held is None:
             return False
         self.position = self._written = held.position
@@ -61,11 +51,8 @@ class AppserviceCursor:
         """Write a new transaction down, before it is sent for the first time. Raises LeaseLost."""
         async with self._writing:
             number = self._number + 1
-            claim = Claim(BEGIN_TRANSACTION, (position, self._name, number, body, self._holder))
-            try:
-                await self._committer.commit(Write(lambda _: statements, claims=[claim]))
-            except AlreadyDone as error:
-                raise LeaseLost("another process serves the application service") from error
+            claim = Claim(BEGIN_TRANSACTION, (position, self._name, number, body, self._lease.holder))
+            await self._lease.commit(self._committer, Write(lambda _: statements, claims=[claim]))
             self._number, self.body = number, body
             self.position = self._written = position
 
@@ -77,8 +64,8 @@ class AppserviceCursor:
     async def renew(self) -> None:
         """Keep the lease, and write down how far it has come. Raises LeaseLost."""
         async with self._writing:
-            if not (self._is_alone and self._written == self.position):
-                await self._write(self._clock.now_ms() + LEASE_MS)
+            if not (self._lease.is_alone and self._written == self.position):
+                await self._write(self._lease.expires_ts())
 
     async def release(self) -> None:
         """Let another process take over at once."""
@@ -90,6 +77,5 @@ class AppserviceCursor:
 
     async def _write(self, expires_ts: int) -> None:
         write = self._store.settle if self.body is None else self._store.renew
-        if await write(self._name, self._holder, expires_ts, self.position) == 0:
-            raise LeaseLost("another process serves the application service")
+        self._lease.check(await write(self._name, self._lease.holder, expires_ts, self.position))
         self._written = self.position

@@ -6,10 +6,11 @@ from collections.abc import Callable
 import structlog
 
 from myelin.bus.feed import ReadLog
+from myelin.db.lease import RENEW_S
 from myelin.http.client import RequestFailed
 from myelin.services.appservices.backlog import Backlog
 from myelin.services.appservices.composing import Composing
-from myelin.services.appservices.cursor import RENEW_S, AppserviceCursor
+from myelin.services.appservices.cursor import AppserviceCursor
 from myelin.services.appservices.registration import Registration
 from myelin.services.appservices.requests import AppserviceRequests
 from myelin.services.appservices.sorting import Sorting

@@ -20,10 +20,10 @@ class UserDirectoryIndex:
             return []
         if pdu.type in OPEN_RULES:
             return [mark_stale(pdu.room_id)]
-        # The IDs of other servers' users are checked in the auth rules: they have a server name.
-        if pdu.type == MEMBER and not pdu.state_key.endswith(self._ours):
-            return [mark_stale(pdu.state_key)]
-        return []
+        if pdu.type != MEMBER:
+            return []
+        # Of other servers' users the newest profile is shown, of rooms with ours in them whether they have any.
+        return [mark_stale(pdu.room_id if pdu.state_key.endswith(self._ours) else pdu.state_key)]
 
     def redacted(self, pdu: Pdu, position: int) -> list[Statement]:
         """What to write when an event is redacted."""

@@ -8,11 +8,13 @@ import orjson
 
 from myelin.db.connection import Database, UniqueViolation
 from myelin.matrix.errors import BadJson, InvalidParam, MatrixError, MissingParam, NotFound
+from myelin.matrix.limits import utf8_length
 from myelin.services.e2ee.limits import MAX_BACKUP_AUTH_DATA_BYTES
 from myelin.services.e2ee.published_keys import encode_within
 from myelin.store.key_backups import KeyBackup, KeyBackupStore
 
 ALGORITHM = "m.megolm_backup.v1.curve25519-aes-sha2"
+MAX_ALGORITHM_BYTES = 255
 MAX_VERSION_DIGITS = 18
 ADD_ATTEMPTS = 3
 
@@ -98,11 +100,13 @@ def _checked(body: Mapping[str, Any]) -> tuple[str, bytes]:
     for name in ("algorithm", "auth_data"):
         if name not in body:
             raise MissingParam(f"{name} is missing")
-    if body["algorithm"] != ALGORITHM:
-        raise InvalidParam(f"The algorithm must be {ALGORITHM}")
-    if not isinstance(body["auth_data"], dict):
+    algorithm = body["algorithm"]
+    if not isinstance(algorithm, str) or "\0" in algorithm or not 0 < utf8_length(algorithm) <= MAX_ALGORITHM_BYTES:
+        raise InvalidParam(f"The algorithm must have 1 to {MAX_ALGORITHM_BYTES} bytes")
+    # What another algorithm keeps there is known to clients alone.
+    if algorithm == ALGORITHM and not isinstance(body["auth_data"], dict):
         raise BadJson("auth_data must be an object")
-    return ALGORITHM, encode_within(body["auth_data"], MAX_BACKUP_AUTH_DATA_BYTES, "auth_data")
+    return algorithm, encode_within(body["auth_data"], MAX_BACKUP_AUTH_DATA_BYTES, "auth_data")
 
 
 def _number(version: str) -> int:

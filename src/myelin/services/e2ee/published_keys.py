@@ -90,7 +90,7 @@ def check_signatures(value: Mapping[str, Any], *, required: bool = True) -> Mapp
     return signatures
 
 
-def encode_within(value: Mapping[str, Any], most: int, name: str) -> bytes:
+def encode_within(value: Any, most: int, name: str) -> bytes:
     """Canonical JSON of at most so many bytes. Raises BadJson or TooLarge."""
     try:
         data = encode_checked_json(value)

@@ -36,6 +36,8 @@ class Validations:
         clock: Clock,
         randomness: Randomness,
     ) -> None:
+        self.needs_a_button = config.links_need_a_button
+        """Whether opening a link is not enough."""
         self._lifetime_ms = config.link_lifetime_ms
         self._base = (config.link_base or public_url).rstrip("/")
         self._database = database

@@ -94,6 +94,8 @@ class NotifiedEvents:
         receipts = await self._receipts.of_room(room.room_id)
         return {
             "actions": actions.raw,
+            # No rule of the server's has a tag.
+            "profile_tag": "",
             "event": render(event, self._clock.now_ms(), device_id=reader.device_id),
             "read": is_read(event, receipts.read_up_to(reader.user_id)),
             "room_id": room.room_id,

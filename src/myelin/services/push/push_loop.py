@@ -10,9 +10,10 @@ import structlog
 from myelin.bus.feed import Feed
 from myelin.bus.news import PushersChanged, ReceiptMoved, RoomEvents
 from myelin.db.connection import Database, DatabaseError
+from myelin.db.lease import RENEW_S, LeaseLost
 from myelin.db.sql import Statement
 from myelin.matrix.push_rules import Actions
-from myelin.services.push.cursor import RENEW_S, LeaseLost, PushCursor
+from myelin.services.push.cursor import PushCursor
 from myelin.services.push.deliveries import Deliveries
 from myelin.services.push.push_users import PushUsers
 from myelin.services.push.targets import Target, Targets
@@ -62,6 +63,7 @@ class PushLoop:
         self._targets = targets
         self._deliveries = deliveries
         self._clock = clock
+        self._began_at = feed.position
         self._is_leading = False
         self._heard: list[Heard] = []
         self._is_overrun = False
@@ -73,7 +75,7 @@ class PushLoop:
     async def run(self) -> None:
         """Send notifications whenever no other process does, for ever."""
         while True:
-            if await self._cursor.take(self._feed.position):
+            if await self._cursor.take(self._began_at):
                 await self._lead()
             await asyncio.sleep(TAKE_EVERY_S)
 

@@ -24,7 +24,7 @@ from myelin.services.rooms.building import EVENT_ID_ALPHABET
 from myelin.services.rooms.founding import ENCRYPTION, Founding
 from myelin.services.rooms.invite_permission import InvitePermission
 from myelin.services.rooms.new_room import NewRoom
-from myelin.services.rooms.ports import MemberNames, RemoteRoomSources
+from myelin.services.rooms.ports import AddressInvite, AddressInviteSources, MemberNames, RemoteRoomSources
 from myelin.services.rooms.writer import Beside, RoomWriter
 from myelin.store.directory import claim_alias, publish_room
 from myelin.store.signals import put_room_published
@@ -49,6 +49,7 @@ class RoomCreation:
         aliases: Aliases,
         permission: InvitePermission,
         remote: RemoteRoomSources,
+        addresses: AddressInviteSources,
         limiter: RateLimiter,
         clock: Clock,
         randomness: Randomness,
@@ -60,6 +61,7 @@ class RoomCreation:
         self._aliases = aliases
         self._permission = permission
         self._remote = remote
+        self._addresses = addresses
         self._limiter = limiter
         self._clock = clock
         self._randomness = randomness
@@ -70,6 +72,7 @@ class RoomCreation:
         Raises UnsupportedRoomVersion, RoomInUse, Exclusive, InvalidRoomState, InvalidParam, BadJson, Forbidden,
         LimitExceeded, M_INVITE_BLOCKED.
         """
+        by_address = self._invited_by_address(wanted)
         version = supported_version(wanted.room_version or self._config.default_version)
         local, remote = await self._invited(creator, wanted, is_limited=by is None or by.is_limited)
         alias = None
@@ -93,6 +96,7 @@ class RoomCreation:
         except Forbidden as error:
             raise InvalidRoomState(f"The room cannot be as you want it: {error.message}") from error
         await self._invite_remotely(creator, room.room_id, remote, wanted)
+        await self._invite_by_address(creator, room.room_id, by_address, wanted, by)
         return room.room_id
 
     def _beside(self, room_id: str, creator: str, alias: str | None, *, is_public: bool) -> Beside:
@@ -104,14 +108,8 @@ class RoomCreation:
 
     async def _invited(self, creator: str, wanted: NewRoom, *, is_limited: bool) -> tuple[list[str], list[str]]:
         """Whom to invite, of this server and of others."""
-        if wanted.invite_3pid:
-            raise MatrixError(
-                "This server cannot invite by e-mail address or phone number",
-                errcode="M_SERVER_NOT_TRUSTED",
-                status=403,
-            )
         users = list(dict.fromkeys(wanted.invite or ()))
-        if len(users) > self._config.max_invites_at_creation:
+        if len(users) + len(wanted.invite_3pid or ()) > self._config.max_invites_at_creation:
             raise InvalidParam(f"At most {self._config.max_invites_at_creation} users can be invited at once")
         for user_id in users:
             if not is_user_id(user_id):
@@ -143,6 +141,27 @@ class RoomCreation:
                 _log.info("an invite to a new room failed", room_id=room_id, errcode=error.errcode)
 
         await asyncio.gather(*(invite(user_id) for user_id in users))
+
+    def _invited_by_address(self, wanted: NewRoom) -> list[AddressInvite]:
+        """Whom to invite by address. Raises M_SERVER_NOT_TRUSTED, or what makes an invite impossible."""
+        port = self._addresses.first()
+        if wanted.invite_3pid and port is None:
+            raise MatrixError("This server uses no identity server", errcode="M_SERVER_NOT_TRUSTED", status=403)
+        asked = [AddressInvite(i.medium, i.address, i.id_server, i.id_access_token) for i in wanted.invite_3pid or ()]
+        return list(dict.fromkeys(port.check(one) for one in asked)) if port is not None else []
+
+    async def _invite_by_address(
+        self, creator: str, room_id: str, invites: list[AddressInvite], wanted: NewRoom, by: Requester | None
+    ) -> None:
+        """Invite who has, or will have, these addresses; it is no failure here either if that cannot be done."""
+        port = self._addresses.first()
+        content = {"is_direct": True} if wanted.is_direct else {}
+        for invite in invites if port is not None else ():
+            try:
+                assert port is not None
+                await port.invite(creator, room_id, invite, content, is_limited=by is None or by.is_limited)
+            except MatrixError as error:
+                _log.info("an invite by address to a new room failed", room_id=room_id, errcode=error.errcode)
 
     def _is_encrypted(self, wanted: NewRoom) -> bool:
         by_default = self._config.encryption_by_default

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from myelin.bus.feed import Feed
 from myelin.bus.news import SessionsEnded
 from myelin.db.connection import Database
+from myelin.matrix.events.pdu import Pdu
 from myelin.services.rooms.room import MEMBER, Room, redacted
 from myelin.services.rooms.timeline import TimelineEvent
 from myelin.store.erasure import ErasureStore
@@ -73,6 +74,6 @@ def as_if_redacted(event: TimelineEvent, room: Room) -> TimelineEvent:
     return hidden
 
 
-def is_of_the_user(event: TimelineEvent) -> bool:
+def is_of_the_user(pdu: Pdu) -> bool:
     """Whether an event is what its sender said or is, rather than what the room is."""
-    return event.pdu.state_key is None or event.pdu.key == (MEMBER, event.pdu.sender)
+    return pdu.state_key is None or pdu.key == (MEMBER, pdu.sender)

@@ -15,6 +15,15 @@ class InitialState(msgspec.Struct, frozen=True):
     state_key: str = ""
 
 
+class InvitedAddress(msgspec.Struct, frozen=True):
+    """Somebody whom a client invites by an address."""
+
+    id_server: str
+    id_access_token: str
+    medium: str
+    address: str
+
+
 class NewRoom(msgspec.Struct, frozen=True, kw_only=True):
     """What a client wants its new room to be; see `POST /createRoom`."""
 
@@ -23,7 +32,7 @@ class NewRoom(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     topic: str | None = None
     invite: tuple[str, ...] | None = None
-    invite_3pid: tuple[dict[str, Any], ...] | None = None
+    invite_3pid: tuple[InvitedAddress, ...] | None = None
     room_version: str | None = None
     creation_content: dict[str, Any] | None = None
     initial_state: tuple[InitialState, ...] | None = None

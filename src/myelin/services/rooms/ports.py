@@ -119,3 +119,34 @@ class RemoteMoments(Protocol):
 
 class RemoteMomentSources(list[RemoteMoments]):
     """The part that speaks to other servers adds itself; the first that is there is asked."""
+
+
+class AddressInvite(NamedTuple):
+    """Somebody who is invited by an address, and the identity server that knows or will know whose it is."""
+
+    medium: str
+    address: str
+    id_server: str
+    id_access_token: str
+
+
+class AddressInvites(Protocol):
+    """Invites people by their addresses."""
+
+    def check(self, invite: AddressInvite) -> AddressInvite:
+        """The invite with its address as it is compared. Raises MatrixError for one that cannot be."""
+        ...
+
+    async def invite(
+        self, sender: str, room_id: str, invite: AddressInvite, content: Mapping[str, Any], *, is_limited: bool
+    ) -> None:
+        """Invite whoever has the address, or will have it. `content` is more for the membership event."""
+        ...
+
+
+class AddressInviteSources(list[AddressInvites]):
+    """The part that speaks to identity servers adds itself; the first that is there is asked."""
+
+    def first(self) -> AddressInvites | None:
+        """Who invites by address, if anybody does."""
+        return self[0] if self else None

@@ -66,14 +66,17 @@ class RoomReading:
     async def users_newly_sharing(self, user_id: str, since: int, to: int) -> Set[str]:
         """Users who came into a room of the user's between two positions of the log, or into whose room the user came.
 
-        Who shared a room before is left out unless they were met in another.
+        Who shared a room all the time is left out unless they were met in another. Who was away for a while is not:
+        what changed meanwhile was not told.
         """
-        before, after = await self._joined(user_id, since), await self._joined(user_id, to)
-        stayed = sorted(before & after)
-        met = set(await self._state.joins_begun(stayed, since, to)).difference(
-            await self._state.joins_ended(stayed, since, to)
-        )
-        for room_id in after - before:
+        history = await self._state.memberships_between(user_id, since, to)
+        joins = [m for m in history if m.membership == "join"]
+        before = {m.room_id for m in joins if m.from_pos <= since < m.to_pos}
+        away = {m.room_id for m in history if m.membership != "join" and m.from_pos > since}
+        after = {m.room_id for m in joins if m.to_pos > to}
+        stayed = sorted((before & after) - away)
+        met = set(await self._state.joins_begun(stayed, since, to))
+        for room_id in after.difference(stayed):
             met.update(m.user_id for m in await self._state.members_at(room_id, to) if m.membership == "join")
         return met - {user_id}
 

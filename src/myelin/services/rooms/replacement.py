@@ -33,21 +33,21 @@ class Replacement:
     def __init__(
         self, old: Room, version: RoomVersion, user_id: str, more_creators: Sequence[str], names: Mapping[str, Any]
     ) -> None:
-        self._old = old
-        self._version = version
-        self._user_id = user_id
+        self.old = old
+        self.version = version
+        self.user_id = user_id
         self._more_creators = list(more_creators)
         self._names = names
 
-    def drafts(self, bans: Sequence[Draft]) -> list[Draft]:
-        """All events, the create event first."""
+    def drafts(self, bans: Sequence[Draft], last_event: str | None = None) -> list[Draft]:
+        """All events, the create event first; it names the last event of the old room, where that is known."""
         return [
-            self._state("m.room.create", self._create_content()),
-            self._state(MEMBER, {**self._names, "membership": "join"}, self._user_id),
+            self._state("m.room.create", self._create_content(last_event)),
+            self._state(MEMBER, {**self._names, "membership": "join"}, self.user_id),
             *(
                 self._state(event_type, dict(content))
                 for event_type in CARRIED_OVER
-                if (content := content_of(self._old, event_type))
+                if (content := content_of(self.old, event_type))
             ),
             *self._children(),
             *bans,
@@ -55,43 +55,38 @@ class Replacement:
         ]
 
     def _state(self, event_type: str, content: dict[str, Any], state_key: str = "") -> Draft:
-        return Draft(sender=self._user_id, type=event_type, content=content, state_key=state_key)
+        return Draft(sender=self.user_id, type=event_type, content=content, state_key=state_key)
 
-    def _create_content(self) -> dict[str, Any]:
-        old, version = self._old, self._version
+    def _create_content(self, last_event: str | None) -> dict[str, Any]:
+        old, version = self.old, self.version
         before = content_of(old, *CREATE)
         predecessor = {"room_id": old.room_id}
-        if not version.room_id_is_create_hash and (last := self._last_event()) is not None:
-            predecessor["event_id"] = last
+        if last_event is not None:
+            predecessor["event_id"] = last_event
         content: dict[str, Any] = {"room_version": version.identifier, "predecessor": predecessor}
         content.update({key: before[key] for key in ("type", "m.federate") if key in before})
         if not version.implicit_creator:
-            content["creator"] = self._user_id
+            content["creator"] = self.user_id
         if self._more_creators:
             content["additional_creators"] = self._more_creators
         return content
 
-    def _last_event(self) -> str | None:
-        """The last event of the old room that is known."""
-        newest = self._old.timeline.newest(0, self._old.position, 1)
-        return newest[0][-1].pdu.event_id if newest and newest[0] else None
-
     def _children(self) -> list[Draft]:
         """A space keeps its rooms."""
-        keys = [key for key in self._old.state if key[0] == SPACE_CHILD][:MAX_CHILDREN]
-        pdus = [self._old.current(*key) for key in keys]
+        keys = [key for key in self.old.state if key[0] == SPACE_CHILD][:MAX_CHILDREN]
+        pdus = [self.old.current(*key) for key in keys]
         return [self._state(SPACE_CHILD, dict(pdu.content), pdu.key[1]) for pdu in pdus if pdu and pdu.content]
 
     def _power_levels(self) -> dict[str, Any]:
         """The old levels, as far as the new version can say them."""
-        old, version = self._old, self._version
+        old, version = self.old, self.version
         given = content_of(old, POWER_LEVELS)
-        levels = _readable(given, old.version) if given else default_power_levels(self._user_id, version)
+        levels = _readable(given, old.version) if given else default_power_levels(self.user_id, version)
         users = dict(levels.get("users", {}))
         create = old.current(*CREATE)
         old_creators = creators_of(create, old.version) if create else frozenset()
         if version.privileged_creators:
-            for creator in (self._user_id, *self._more_creators):
+            for creator in (self.user_id, *self._more_creators):
                 users.pop(creator, None)
             events = dict(levels.get("events", {}))
             above = max(TOMBSTONE_LEVEL, levels.get("state_default", MODERATOR_LEVEL) + 1)

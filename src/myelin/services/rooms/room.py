@@ -144,8 +144,14 @@ class Room:
             by_id = {pdu.event_id: pdu for pdu in (*news.pdus, *news.aside)}
             for key, event_id in changes.items():
                 self._set_state_by_id(key, event_id, by_id)
+        if news.is_whole:
+            self._become_whole()
         self.cached.clear()
         return added
+
+    def _become_whole(self) -> None:
+        """All members are here."""
+        self.partial_servers, self._servers, self.whole_since = None, None, self.position
 
     @property
     def state_changed(self) -> int:
@@ -214,6 +220,9 @@ class Room:
         """A change that did not come from the event in line: the outcome of a resolution."""
         if event_id is not None and event_id in by_id:
             self._set_state(key, by_id[event_id])
+            if key[0] == MEMBER:
+                # They may be thousands, and are held again when somebody needs them.
+                del self.pdus[event_id]
         elif event_id is None:
             self.state_json.clear()
             self.pdus.pop(self.state.pop(key, ""), None)

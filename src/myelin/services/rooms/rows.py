@@ -1,6 +1,6 @@
 """What an event is in the database: its row, its place in the state, its relation."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Protocol
 
 import orjson
@@ -43,26 +43,40 @@ def event_statements(
     """
     for offset, pdu in enumerate(pdus):
         position = first + offset
-        yield put_event(
-            position,
-            pdu.event_id,
-            pdu.room_id,
-            pdu.type,
-            pdu.sender,
-            pdu.state_key,
-            pdu.origin_server_ts,
-            IN_TIMELINE,
-            None,
-            None,
-            txn,
-            orjson.dumps(pdu.raw),
-        )
+        yield event_row(put_event, pdu, position, IN_TIMELINE, txn=txn)
         if pdu.state_key is not None:
             yield from state_statements(pdu, position, is_first=pdu.event_id in firsts)
         if "m.relates_to" in pdu.content:
             yield from relation_statements(pdu, position)
         for index in indexes:
             yield from index.statements(pdu, position)
+
+
+def event_row(
+    put: Callable[..., Statement],
+    pdu: Pdu,
+    position: int,
+    flags: int,
+    *,
+    state_base: int | None = None,
+    state_delta: str | None = None,
+    txn: str | None = None,
+) -> Statement:
+    """The event's own row, put as `put_event` does or another of its kind."""
+    return put(
+        position,
+        pdu.event_id,
+        pdu.room_id,
+        pdu.type,
+        pdu.sender,
+        pdu.state_key,
+        pdu.origin_server_ts,
+        flags,
+        state_base,
+        state_delta,
+        txn,
+        orjson.dumps(pdu.raw),
+    )
 
 
 def state_statements(pdu: Pdu, position: int, *, is_first: bool) -> Iterable[Statement]:

@@ -16,6 +16,7 @@ from myelin.store.relations import RelationStore
 
 ANNOTATION = "m.annotation"
 REDACTION = "m.room.redaction"
+TOMBSTONE = "m.room.tombstone"
 
 
 class EventSender:
@@ -42,6 +43,8 @@ class EventSender:
 
         Raises Forbidden, NotFound, InvalidParam, BadJson, TooLarge or M_DUPLICATE_ANNOTATION.
         """
+        if event_type == TOMBSTONE and content.get("replacement_room") == room_id:
+            raise InvalidParam("A room is not replaced by itself")
         if event_type == REDACTION:
             return await self._send_redaction(sender, room_id, content, once, ts)
         draft = Draft(sender=sender, type=event_type, content=content, origin_server_ts=ts, sticky_ms=sticky_ms)
@@ -85,6 +88,8 @@ class EventSender:
         sticky_ms: int | None = None,
     ) -> str:
         """Set a piece of state other than a membership; the event's ID, also where it says so already."""
+        if event_type == TOMBSTONE and content.get("replacement_room") == room_id:
+            raise InvalidParam("A room is not replaced by itself")
         check = self._checks.get(event_type)
         if check is not None:
             await check(room_id, state_key, content)

@@ -86,7 +86,10 @@ class TimelineEvent:
         self.children = [child for child in self.children if child.event_id != event_id]
 
     def _say(self) -> None:
-        extra = b',"redacted_because":' + self.because if self.because else b""
+        extra = b""
+        if self.because:
+            by = orjson.loads(self.because).get("event_id")
+            extra = b',"redacted_because":%b,"redacted_by":%b' % (self.because, orjson.dumps(by))
         if self.replaces is not None:
             members = {
                 "prev_content": self.replaces.content,

@@ -3,24 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from myelin.bus.news import RoomPublished
-from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
 from myelin.matrix.errors import Forbidden, MatrixError
 from myelin.matrix.events.pdu import Pdu, StateKey
-from myelin.services.directory.aliases import Aliases
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.canonical_alias import CANONICAL_ALIAS
 from myelin.services.rooms.create import new_room_id, supported_version
+from myelin.services.rooms.directory_move import DirectoryMove
 from myelin.services.rooms.founding import additional_creators
 from myelin.services.rooms.members import POWER_LEVELS, content_of, power_levels
 from myelin.services.rooms.ports import MemberNames
 from myelin.services.rooms.replacement import Replacement, restricted_levels
 from myelin.services.rooms.room import MEMBER, Room
-from myelin.services.rooms.writer import RoomWriter
-from myelin.store.directory import DirectoryStore, move_aliases, publish_room, unpublish_room
-from myelin.store.signals import put_room_published
+from myelin.services.rooms.writer import Check, RoomWriter
 from myelin.store.state import StateStore
 from myelin.telemetry.ambient import Randomness
 
@@ -39,19 +35,16 @@ class RoomUpgrades:
         rooms: Rooms,
         writer: RoomWriter,
         names: MemberNames,
-        aliases: Aliases,
+        directory: DirectoryMove,
         database: Database,
-        committer: Committer,
         randomness: Randomness,
     ) -> None:
         self._server_name = server_name
         self._rooms = rooms
         self._writer = writer
         self._names = names
-        self._aliases = aliases
-        self._directory = DirectoryStore(database)
+        self._directory = directory
         self._state = StateStore(database)
-        self._committer = committer
         self._randomness = randomness
 
     async def upgrade(self, user_id: str, room_id: str, new_version: str, creators: Any = None) -> str:
@@ -63,17 +56,31 @@ class RoomUpgrades:
         before = old.state.get((TOMBSTONE, ""))
         names = (await self._names.local_names([user_id])).get(user_id, {})
         replacement = Replacement(old, version, user_id, [c for c in more if c != user_id], names)
-        new_id = None if version.room_id_is_create_hash else new_room_id(self._server_name, self._randomness)
-        drafts = replacement.drafts(await self._bans(old, user_id))
-        new = await self._writer.create(new_id, version.identifier, drafts)
+        bans = await self._bans(old, user_id)
         # Only the tombstone shows that the user had the power. Until it stands, nothing of the old room is touched.
-        content = {"body": TOMBSTONE_BODY, "replacement_room": new.room_id}
-        await self._writer.write(
-            room_id, [_state(user_id, TOMBSTONE, content)], check=lambda state: _check_same(state, before)
-        )
-        await self._move_directory(old, new.room_id, user_id)
+        if version.room_id_is_create_hash:
+            new_id = (await self._writer.create(None, version.identifier, replacement.drafts(bans))).room_id
+            await self._writer.write(room_id, [_tombstone(user_id, new_id)], check=_unless_replaced(before))
+        else:
+            new_id = new_room_id(self._server_name, self._randomness)
+            await self._replace(replacement, bans, new_id, before)
+        await self._move_directory(old, new_id, user_id)
         await self._restrict(old, user_id)
-        return new.room_id
+        return new_id
+
+    async def _replace(self, replacement: Replacement, bans: list[Draft], new_id: str, before: str | None) -> None:
+        """Make the new room with the tombstone, which is not written yet, as the last event of the old one."""
+        made = False
+
+        async def make(tombstone: list[Pdu]) -> None:
+            nonlocal made
+            if not made:
+                drafts = replacement.drafts(bans, last_event=tombstone[0].event_id)
+                await self._writer.create(new_id, replacement.version.identifier, drafts)
+            made = True
+
+        tombstone = _tombstone(replacement.user_id, new_id)
+        await self._writer.write_foretold(replacement.old.room_id, [tombstone], make, check=_unless_replaced(before))
 
     async def _bans(self, old: Room, user_id: str) -> list[Draft]:
         banned = [m for m in await self._state.members_at(old.room_id, old.position) if m.membership == "ban"]
@@ -91,27 +98,7 @@ class RoomUpgrades:
 
     async def _move_directory(self, old: Room, new_id: str, user_id: str) -> None:
         """Point aliases and the public list to the new room; it names its canonical alias, the old one no more."""
-        moved = set(await self._aliases.of_room(old.room_id))
-        is_public = await self._directory.is_published(old.room_id) is not None
-        news = (RoomPublished(old.room_id), RoomPublished(new_id)) if is_public else ()
-        await self._committer.commit(
-            Write(
-                lambda position: [
-                    move_aliases(old.room_id, new_id),
-                    *(
-                        (
-                            unpublish_room(old.room_id),
-                            publish_room(new_id),
-                            put_room_published(position, old.room_id),
-                            put_room_published(position, new_id),
-                        )
-                        if is_public
-                        else ()
-                    ),
-                ],
-                news=news,
-            )
-        )
+        moved = await self._directory.move(old.room_id, new_id)
         canonical = content_of(old, CANONICAL_ALIAS)
         if named := _of_moved(canonical, moved):
             await self._try(new_id, _state(user_id, CANONICAL_ALIAS, named))
@@ -140,11 +127,19 @@ def _check_may_upgrade(old: Room, user_id: str) -> None:
         raise Forbidden("You may not upgrade this room: you have no power to send m.room.tombstone")
 
 
-def _check_same(state: Mapping[StateKey, Pdu], before: str | None) -> None:
+def _unless_replaced(before: str | None) -> Check:
     """Of two upgrades at the same time one is done."""
-    tombstone = state.get((TOMBSTONE, ""))
-    if (tombstone.event_id if tombstone else None) != before:
-        raise Forbidden("The room has just been upgraded by somebody else")
+
+    def check(state: Mapping[StateKey, Pdu]) -> None:
+        tombstone = state.get((TOMBSTONE, ""))
+        if (tombstone.event_id if tombstone else None) != before:
+            raise Forbidden("The room has just been upgraded by somebody else")
+
+    return check
+
+
+def _tombstone(user_id: str, new_id: str) -> Draft:
+    return _state(user_id, TOMBSTONE, {"body": TOMBSTONE_BODY, "replacement_room": new_id})
 
 
 def _state(sender: str, event_type: str, content: dict[str, Any]) -> Draft:

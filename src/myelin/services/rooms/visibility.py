@@ -68,6 +68,10 @@ class Visibility:
         self._sights.forget(key)
         return await self._sights.get(key, lambda _: self._look(room.room_id, user_id, history, erased))
 
+    async def erased(self, room: Room) -> Mapping[str, int]:
+        """The room's erased users, and since which position of the log each is."""
+        return await self._erasures.of(room)
+
     async def may_read_state(self, room: Room, user_id: str) -> int:
         """The position as of which the user may read the room: the current one, or that at which they left.
 
@@ -144,7 +148,7 @@ def shown(room: Room, sight: Sight, events: Iterable[TimelineEvent]) -> list[Tim
 
 def is_hidden(sight: Sight, event: TimelineEvent) -> bool:
     """Whether an event's content is not for the user, as its sender was erased."""
-    return bool(sight.erased) and is_of_the_user(event) and sight.hides(event.pdu.sender, event.position)
+    return bool(sight.erased) and is_of_the_user(event.pdu) and sight.hides(event.pdu.sender, event.position)
 
 
 def is_world_readable(room: Room) -> bool:

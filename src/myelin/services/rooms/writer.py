@@ -3,7 +3,7 @@ when another process was faster.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -152,8 +152,23 @@ class RoomWriter:
         for attempt in range(MAX_ATTEMPTS):
             with contextlib.suppress(GuardFailed):
                 if self._policies and (policy := await self._policy(room_id)) is not None:
-                    return await self._write_signed(wanted, policy)
+                    return await self._write_alone(wanted, policy)
                 return await (self._try(wanted) if attempt < PATIENCE else self._insist(wanted))
+        raise DatabaseError(f"the room {room_id} is written to faster than this process can follow")
+
+    async def write_foretold(
+        self, room_id: str, drafts: list[Draft], tell: Callable[[list[Pdu]], Awaitable[None]], *, check: Check
+    ) -> list[Pdu]:
+        """Write events that `tell` hears of first; this process writes nothing else to the room meanwhile.
+
+        What `tell` raises is raised, and nothing is written. It may be asked again, with other events, where another
+        process writes to the room.
+        """
+        _check_storable(drafts)
+        for _ in range(MAX_ATTEMPTS):
+            with contextlib.suppress(GuardFailed):
+                policy = await self._policy(room_id) if self._policies else None
+                return await self._write_alone(_Wanted(room_id, drafts, None, check), policy, tell)
         raise DatabaseError(f"the room {room_id} is written to faster than this process can follow")
 
     async def _try(self, wanted: "_Wanted") -> list[Pdu]:
@@ -178,8 +193,10 @@ class RoomWriter:
     async def _policy(self, room_id: str) -> EventPolicy | None:
         return self._policies.of(self._rooms.peek(room_id) or await self._rooms.get(room_id))
 
-    async def _write_signed(self, wanted: "_Wanted", policy: EventPolicy) -> list[Pdu]:
-        """Write what another server must agree to first; nothing else of this process is built on it meanwhile."""
+    async def _write_alone(
+        self, wanted: "_Wanted", policy: EventPolicy | None, tell: Callable[[list[Pdu]], Awaitable[None]] | None = None
+    ) -> list[Pdu]:
+        """Write what others agree to or hear of first; nothing else of this process is built on it meanwhile."""
         async with self._rooms.alone(wanted.room_id) as opened:
             room, tip = await opened()
             await self._rooms.hold_state(room, keys_needed(wanted.drafts, room.version))
@@ -188,7 +205,11 @@ class RoomWriter:
                 wanted.check(pdus_by_key(room, tip, keys_needed(wanted.drafts, room.version)))
             if unchanged := _unchanged(room, tip, wanted.drafts):
                 return [unchanged]
-            pdus = [await policy.signed(room, pdu) for pdu in self._build(room, tip, wanted.drafts)]
+            pdus = self._build(room, tip, wanted.drafts)
+            if policy is not None:
+                pdus = [await policy.signed(room, pdu) for pdu in pdus]
+            if tell is not None:
+                await tell(pdus)
             more = self._redactions.statements(room, redacted, pdus, self._indexes)
             await self._committer.commit(self._write_of(tip, pdus, wanted.once, more))
             return pdus

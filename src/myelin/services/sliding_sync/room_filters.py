@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from myelin.services.sliding_sync.room_facts import CREATE, ENCRYPTION, NAME, Facts
+from myelin.services.sliding_sync.room_facts import CREATE, ENCRYPTION, NAME, UNKNOWN, Facts
 
 INVITED = "invite"
 
@@ -95,6 +95,11 @@ def passes(filters: RoomFilters, room: Subject, tags_of: Callable[[str], Set[str
     if filters.spaces is not None and room.room_id not in in_spaces:
         return False
     return _passes_name(filters, room) and (not filters.asks_for_tags or _passes_tags(filters, tags_of(room.room_id)))
+
+
+def passes_plain(filters: RoomFilters) -> bool:
+    """Whether a room is in a list of which nothing can be said but that the reader is in it."""
+    return passes(filters, Subject("", "join", UNKNOWN, is_dm=False), lambda _: frozenset(), frozenset())
 
 
 def _passes_name(filters: RoomFilters, room: Subject) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 import structlog
 
 from myelin.db.connection import DatabaseError
+from myelin.db.slices import sliced
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.room import Room
 from myelin.services.sliding_sync.connection import JOINED, LEFT, LIVE, STRIPPED, Connection, Sent
@@ -15,9 +16,12 @@ from myelin.services.sliding_sync.request import RoomConfig
 from myelin.services.sliding_sync.required_state import RequiredState
 from myelin.services.sliding_sync.room_results import RoomResults, Telling
 from myelin.services.sync.absent import AbsentRooms
+from myelin.services.sync.rooms_ahead import FEW, RoomsAhead
 
 _log = structlog.get_logger("myelin.sliding_sync")
 
+ROOMS_AT_ONCE = 50
+"""Rooms that are read together: some milliseconds' work."""
 KINDS = {"join": JOINED, "invite": STRIPPED, "knock": STRIPPED}
 
 
@@ -52,15 +56,19 @@ class Told(NamedTuple):
 class ToldRooms:
     """Chooses rooms and has their results built."""
 
-    def __init__(self, rooms: Rooms, results: RoomResults, absent: AbsentRooms) -> None:
+    def __init__(self, rooms: Rooms, ahead: RoomsAhead, results: RoomResults, absent: AbsentRooms) -> None:
         self._rooms = rooms
+        self._ahead = ahead
         self._results = results
         self._absent = absent
 
     async def read(self, reading: Reading) -> Told:
         """The results of one answer."""
         told = Told({}, {}, {}, {}, is_settled=True)
-        for room_id in self._to_read(reading):
+        room_ids = self._to_read(reading)
+        if len(room_ids) > FEW:
+            await self._read_ahead(room_ids, reading)
+        for room_id in room_ids:
             try:
                 await self._tell(room_id, reading, told)
             except DatabaseError:
@@ -73,6 +81,13 @@ class ToldRooms:
                     told.sent[room_id] = sent._replace(position=reading.since)
         told.sent.update(_missed(reading))
         return told
+
+    async def _read_ahead(self, room_ids: list[str], reading: Reading) -> None:
+        """Have what the results need, by a few queries for all rooms."""
+        mine = reading.plan.mine
+        joined = [room_id for room_id in room_ids if room_id in mine.view.joined]
+        async for some in sliced(joined, ROOMS_AT_ONCE):
+            await self._ahead.rooms(some, mine.view.user_id)
 
     def _to_read(self, reading: Reading) -> list[str]:
         """Rooms that may have something to tell."""

@@ -67,21 +67,25 @@ class UserList:
             self.order.pop(room_id, None)
             if position is not None:
                 self.order[room_id] = position
-            subject = self._subject(room_id, facts)
             for filters, rooms in self.filtered.items():
                 rooms.pop(room_id, None)
-                if position is not None and passes(filters, subject, self.tags_of, children.get(filters, _NOWHERE)):
+                if position is not None and self.is_in(room_id, filters, facts, children.get(filters, _NOWHERE)):
                     rooms[room_id] = None
 
-    def sort_out(self, filters: RoomFilters, facts: Mapping[str, Facts], in_spaces: Set[str]) -> OrderedDict[str, None]:
-        """The rooms of a filter, which are kept up to date from now on."""
-        rooms = OrderedDict.fromkeys(
-            room_id for room_id in self.order if passes(filters, self._subject(room_id, facts), self.tags_of, in_spaces)
-        )
+    def special(self, filters: RoomFilters, facts: Mapping[str, Facts], in_spaces: Set[str]) -> Set[str]:
+        """Rooms of which there is more to say than that the user is in them: to a filter all others are alike."""
+        tagged = self.data.rooms_with(TAG) if filters.asks_for_tags else ()
+        return (self.view.standings.keys() - self.view.joined).union(self.direct, facts, in_spaces, tagged)
+
+    def is_in(self, room_id: str, filters: RoomFilters, facts: Mapping[str, Facts], in_spaces: Set[str]) -> bool:
+        """Whether a room passes a filter."""
+        return passes(filters, self._subject(room_id, facts), self.tags_of, in_spaces)
+
+    def keep(self, filters: RoomFilters, rooms: OrderedDict[str, None]) -> None:
+        """These are the rooms of a filter, which are kept up to date from now on."""
         self.filtered[filters] = rooms
         if len(self.filtered) > MAX_FILTERED:
             self.filtered.popitem(last=False)
-        return rooms
 
     def drop_filters(self, doomed: Iterable[RoomFilters]) -> None:
         """What some filters depend on changed in another way than by a room's activity."""

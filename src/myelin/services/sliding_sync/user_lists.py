@@ -2,17 +2,19 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from myelin.bus.feed import Feed
 from myelin.bus.news import ReceiptMoved, RoomEvents, RoomForgotten
 from myelin.bus.recent import Recent
-from myelin.bus.remembered import Remembered
+from myelin.bus.weighed import Weighed
 from myelin.db.connection import Database
+from myelin.db.slices import sliced
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.room import Room
-from myelin.services.sliding_sync.room_facts import Facts, RoomFacts
-from myelin.services.sliding_sync.room_filters import RoomFilters
+from myelin.services.sliding_sync.room_facts import CREATE, Facts, RoomFacts
+from myelin.services.sliding_sync.room_filters import RoomFilters, passes_plain
 from myelin.services.sliding_sync.user_list import DIRECT, UserList, direct_rooms
 from myelin.services.sync.user_rooms import Standing, UserRooms
 from myelin.services.userdata.account_data import AccountData
@@ -20,7 +22,8 @@ from myelin.services.userdata.tags import TAG
 from myelin.services.userdata.user_account_data import GLOBAL
 from myelin.store.sliding_sync import SlidingSyncStore
 
-MAX_REMEMBERED = 2_000
+MAX_REMEMBERED = 500_000
+"""Rooms in all users' lists together: about 150 bytes each, and as many once more for each filter."""
 MAX_RECENT = 50_000
 """Activity remembered; a list that is further behind is made anew."""
 PRESENT = frozenset({"join", "invite", "knock"})
@@ -39,7 +42,7 @@ class UserLists:
         self._rooms = rooms
         self._account_data = account_data
         self._facts = RoomFacts(database, feed)
-        self._lists: Remembered[str, UserList] = Remembered(MAX_REMEMBERED)
+        self._lists: Weighed[str, UserList] = Weighed(MAX_REMEMBERED, lambda mine: len(mine.order))
         self._recent: Recent[tuple[str, int]] = Recent(feed.position, MAX_RECENT)
         feed.subscribe(RoomEvents, self._hear)
         feed.subscribe(RoomForgotten, self._hear_forgotten)
@@ -65,24 +68,44 @@ class UserLists:
         held = mine.filtered.get(filters)
         while held is None:
             version = mine.version
-            facts = await self._facts.of_all(mine.order, filters.kinds)
-            in_spaces = await self._children(mine, filters)
+            sorted_out = await self._sort_out(mine, filters)
             if version == mine.version:
-                held = mine.sort_out(filters, facts, in_spaces)
+                held = sorted_out
+                mine.keep(filters, held)
         return held
+
+    async def _sort_out(self, mine: UserList, filters: RoomFilters) -> OrderedDict[str, None]:
+        """Most rooms are alike to most filters: those are asked only once."""
+        facts = await self._facts.of_all(mine.order, filters.kinds)
+        in_spaces = await self._children(mine, filters)
+        special, plain = mine.special(filters, facts, in_spaces), passes_plain(filters)
+        found: OrderedDict[str, None] = OrderedDict()
+        async for some in sliced(list(mine.order)):
+            for room_id in some:
+                if mine.is_in(room_id, filters, facts, in_spaces) if room_id in special else plain:
+                    found[room_id] = None
+        return found
 
     async def _load(self, user_id: str) -> UserList:
         view = await self._users.of(user_id)
         data = await self._account_data.of(user_id)
         position = self._feed.position
         mine = UserList(view, data, position)
-        absent = [r for r, s in view.standings.items() if s.membership not in PRESENT and r not in view.forgotten]
-        shown = [(r, s) for r, s in view.standings.items() if s.membership in PRESENT]
-        last = dict(await self._store.last_positions(list(view.joined)))
-        places = {r: last.get(r, s.position) if s.membership == "join" else s.position for r, s in shown}
-        for room_id in await self._store.removed_from(user_id, absent, position) if absent else ():
-            places[room_id] = view.standings[room_id].position
-        mine.order.update(sorted(places.items(), key=lambda place: place[1]))
+        joined, standings = list(view.joined), view.standings
+        places = {r: s.position for r, s in standings.items() if s.membership in PRESENT}
+        absent = {
+            r: s.position for r, s in standings.items() if s.membership not in PRESENT and r not in view.forgotten
+        }
+        with self._facts.reading() as changed:
+            async for some in sliced(joined):
+                rows = await self._store.last_positions(list(some))
+                places.update((room_id, last) for room_id, last, _ in rows)
+                typed = {room_id: kind for room_id, _, kind in rows if kind}
+                self._facts.learn(CREATE, [row[0] for row in rows], typed, changed)
+        async for some in sliced(list(absent)):
+            removed = await self._store.removed_from(user_id, list(some), position)
+            places.update((room_id, absent[room_id]) for room_id in removed)
+        mine.order.update(sorted(places.items(), key=itemgetter(1)))
         return mine
 
     async def _refresh(self, mine: UserList) -> bool:

@@ -14,6 +14,8 @@ class Encounters(NamedTuple):
 
     met: Set[str]
     lost: Set[str]
+    invited: Set[str] = frozenset()
+    """Who was invited to where the reader is: what is sent there may be meant for them."""
 
 
 class DeviceChanges:
@@ -30,11 +32,12 @@ class DeviceChanges:
         """Whom the reader met or lost in rooms where something happened, that they entered, or left."""
         met: set[str] = set()
         lost: set[str] = set()
-        unclear = [room.room_id for room in stayed if not _compare_held(room, since, until, met, lost)]
+        invited: set[str] = set()
+        unclear = [room.room_id for room in stayed if not _compare_held(room, since, until, met, lost, invited)]
         if unclear:
-            ended = set(await self._state.joins_ended(unclear, since, until))
-            met.update(set(await self._state.joins_begun(unclear, since, until)) - ended)
-            lost |= ended
+            met.update(await self._state.joins_begun(unclear, since, until))
+            lost.update(await self._state.joins_ended(unclear, since, until))
+            invited.update(await self._state.invites_begun(unclear, since, until))
         for room in came:
             met |= room.joined
         for room_id in gone:
@@ -42,7 +45,7 @@ class DeviceChanges:
             lost.update(member.user_id for member in members if member.membership == "join")
         met.discard(user_id)
         lost.discard(user_id)
-        return Encounters(met, lost)
+        return Encounters(met, lost, invited)
 
     async def between(self, view: UserView, since: int, until: int, encounters: Encounters) -> dict[str, Any]:
         """The `device_lists`, in a dict of its own; empty where there is nothing to tell."""
@@ -51,12 +54,12 @@ class DeviceChanges:
             if user_id == view.user_id or await share_room(self._users, view, user_id):
                 changed.add(user_id)
         left = [user_id for user_id in encounters.lost if not await share_room(self._users, view, user_id)]
-        if not changed and not left:
-            return {}
-        return {"device_lists": {"changed": sorted(changed.difference(left)), "left": sorted(left)}}
+        told = {"changed": sorted((changed | encounters.invited).difference(left)), "left": sorted(left)}
+        lists = {name: users for name, users in told.items() if users}
+        return {"device_lists": lists} if lists else {}
 
 
-def _compare_held(room: Room, since: int, until: int, met: set[str], lost: set[str]) -> bool:
+def _compare_held(room: Room, since: int, until: int, met: set[str], lost: set[str], invited: set[str]) -> bool:
     """Note who came and went, from the events in memory; False where these do not tell."""
     if room.timeline.floor > since or room.changed_aside > since:
         return False
@@ -72,6 +75,8 @@ def _compare_held(room: Room, since: int, until: int, met: set[str], lost: set[s
             met.add(event.pdu.state_key)
         elif now != "join" and was == "join":
             lost.add(event.pdu.state_key)
+        if now == "invite":
+            invited.add(event.pdu.state_key)
     return True
 
 

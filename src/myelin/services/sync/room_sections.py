@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 import structlog
 
+from myelin.db.slices import sliced
 from myelin.services.notifications.unread import RECOUNTED_FOR, Unread
 from myelin.services.receipts.receipts import Receipts
 from myelin.services.rooms.loading import UNREADABLE
@@ -23,8 +24,9 @@ _log = structlog.get_logger("myelin.sync")
 
 T = TypeVar("T")
 
-ROOMS_AT_ONCE = 200
-"""Rooms that are read together: those of a user with thousands need not all be in memory at a time."""
+ROOMS_AT_ONCE = 100
+"""Rooms that are read together, and all that others wait for: those of a user with thousands are told in many slices,
+and need not all be in memory at a time."""
 
 
 class Sections(NamedTuple):
@@ -80,8 +82,8 @@ class RoomSections:
     ) -> None:
         room_ids = await self._to_tell(view, reader, data, moved)
         join: dict[str, Any] = {}
-        for start in range(0, len(room_ids), ROOMS_AT_ONCE):
-            for room in await self._ahead.rooms(room_ids[start : start + ROOMS_AT_ONCE], view.user_id):
+        async for some in sliced(room_ids, ROOMS_AT_ONCE):
+            for room in await self._ahead.rooms(some, view.user_id):
                 entered = view.standings[room.room_id].entered
                 since = reader.since if reader.since is not None and entered <= reader.since else None
                 section = await _shown(room, self._joined.section(room, reader, data, entered, since))

@@ -1,16 +1,19 @@
 """Which rooms a user is in, as of the last position that this process has been told of."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from myelin.bus.feed import Feed
 from myelin.bus.news import RoomEvents, RoomForgotten
-from myelin.bus.remembered import Remembered
+from myelin.bus.weighed import Weighed
 from myelin.db.connection import Database
+from myelin.db.slices import AT_ONCE
 from myelin.services.rooms.room import MEMBER
-from myelin.store.state import Membership, StateStore
+from myelin.store.state import FIRST, StateStore
 
-MAX_REMEMBERED = 20_000
+MAX_REMEMBERED = 1_000_000
+"""Memberships, of all users together: about 400 bytes each."""
 
 
 class Standing(NamedTuple):
@@ -32,6 +35,7 @@ class UserView:
     def __init__(self, user_id: str) -> None:
         self.user_id = user_id
         self.standings: dict[str, Standing] = {}
+        """In the order of their positions."""
         self.joined: set[str] = set()
         self.forgotten: set[str] = set()
         self.latest = 0
@@ -41,7 +45,7 @@ class UserView:
 
     def set(self, room_id: str, membership: str, event_id: str, position: int) -> None:
         """The user's membership of a room changed."""
-        before = self.standings.get(room_id)
+        before = self.standings.pop(room_id, None)
         stays = before is not None and before.membership == membership == "join"
         entered = before.entered if before is not None and stays else position
         self.standings[room_id] = Standing(membership, event_id, position, entered)
@@ -59,10 +63,15 @@ class UserView:
         self.joined.discard(room_id)
 
     def changed_since(self, since: int) -> list[tuple[str, Standing]]:
-        """Memberships that are newer than a position."""
-        if self.latest <= since:
-            return []
-        return [(room_id, s) for room_id, s in self.standings.items() if s.position > since]
+        """Memberships that are newer than a position, the newest first."""
+        found: list[tuple[str, Standing]] = []
+        if self.latest > since:
+            for room_id in reversed(self.standings):
+                standing = self.standings[room_id]
+                if standing.position <= since:
+                    break
+                found.append((room_id, standing))
+        return found
 
     def copy(self) -> "UserView":
         """A view that says the same, for whoever wants to change it."""
@@ -80,7 +89,7 @@ class UserRooms:
     def __init__(self, database: Database, feed: Feed) -> None:
         self._state = StateStore(database)
         self._feed = feed
-        self._remembered: Remembered[str, UserView] = Remembered(MAX_REMEMBERED)
+        self._remembered: Weighed[str, UserView] = Weighed(MAX_REMEMBERED, lambda view: len(view.standings))
         feed.subscribe(RoomEvents, self._hear)
         feed.subscribe(RoomForgotten, self._hear_forgotten)
 
@@ -103,7 +112,17 @@ class UserRooms:
         view = UserView(user_id)
         # As of what has been told: what is newer in the database will be told, and changes the view then.
         position = self._feed.position
-        _add_all(view, await self._state.memberships_until(user_id, position), position)
+        history = History(view)
+        room_id, from_pos = "", FIRST
+        while True:
+            rows = await self._state.memberships_from(user_id, position, room_id, from_pos, AT_ONCE)
+            history.add(rows)
+            if len(rows) < AT_ONCE:
+                break
+            room_id, from_pos = rows[-1][0], rows[-1][3]
+            # Those of whoever is in thousands of rooms are read in slices: nobody else is to wait for all of them.
+            await asyncio.sleep(0)
+        history.end(position)
         view.forgotten.update(await self._state.forgotten(user_id))
         return view
 
@@ -138,26 +157,43 @@ class UserRooms:
             view.forgotten.add(news.room_id)
 
 
-def _add_all(view: UserView, rows: Iterable[Membership], position: int) -> None:
-    """Put a user's history into their view: of each room what was current at the position stays."""
-    ended: dict[str, int] = {}
-    standings, joined = view.standings, view.joined
-    for row in rows:
-        if row.room_id not in ended and row.membership is not None:
-            # Of most rooms there is nothing else: of the first row nothing has to be asked.
-            standings[row.room_id] = Standing(row.membership, row.event_id, row.from_pos, row.from_pos)
-            if row.membership == "join":
-                joined.add(row.room_id)
-            view.latest = max(view.latest, row.from_pos)
-            ended[row.room_id] = row.to_pos
-            continue
-        if ended.get(row.room_id, row.from_pos) != row.from_pos:
-            view.unset(row.room_id)
-        if row.membership is None:
-            view.unset(row.room_id)
-        else:
-            view.set(row.room_id, row.membership, row.event_id, row.from_pos)
-        ended[row.room_id] = row.to_pos
-    for room_id, to_pos in ended.items():
-        if to_pos <= position:
-            view.unset(room_id)
+class History:
+    """A user's memberships as they are put into a view, by room and oldest first: of each room the last one stays."""
+
+    def __init__(self, view: UserView) -> None:
+        self._view = view
+        self._ended: dict[str, int] = {}
+
+    def add(self, rows: Iterable[tuple[str, str | None, str, int, int]]) -> None:
+        """Take in what comes next."""
+        view, ended = self._view, self._ended
+        standings, joined = view.standings, view.joined
+        for room_id, membership, event_id, from_pos, to_pos in rows:
+            if room_id not in ended and membership is not None:
+                # Of most rooms there is nothing else: of the first row nothing has to be asked.
+                standings[room_id] = Standing(membership, event_id, from_pos, from_pos)
+                if membership == "join":
+                    joined.add(room_id)
+                ended[room_id] = to_pos
+                continue
+            if ended.get(room_id, from_pos) != from_pos:
+                view.unset(room_id)
+            if membership is None:
+                view.unset(room_id)
+            else:
+                view.set(room_id, membership, event_id, from_pos)
+            ended[room_id] = to_pos
+
+    def end(self, position: int) -> None:
+        """That was all there is up to a position."""
+        view = self._view
+        for room_id, to_pos in self._ended.items():
+            if to_pos <= position:
+                view.unset(room_id)
+        view.standings = dict(sorted(view.standings.items(), key=_position))
+        if view.standings:
+            view.latest = max(view.latest, next(reversed(view.standings.values())).position)
+
+
+def _position(entry: tuple[str, Standing]) -> int:
+    return entry[1].position

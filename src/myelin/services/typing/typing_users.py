@@ -55,7 +55,7 @@ class TypingUsers:
             self._change(room_id)
         for listener in self.listeners:
             listener(user_id, room_id, True)
-        self._set_timer()
+        self._sweep_at(users[user_id])
 
     async def stop(self, user_id: str, room_id: str) -> None:
         """The user does not type any more. Raises Forbidden for who is not in the room."""
@@ -90,7 +90,8 @@ class TypingUsers:
             for user_id in [user_id for user_id, deadline in users.items() if deadline <= now]:
                 self._remove(user_id, room_id)
         self._timer = None
-        self._set_timer()
+        if self._deadlines:
+            self._sweep_at(min(deadline for users in self._deadlines.values() for deadline in users.values()))
 
     async def close(self) -> None:
         """Stop the timer."""
@@ -121,11 +122,15 @@ class TypingUsers:
             self._changed.popitem(last=False)
         self._feed.whisper(TypingChanged(room_id))
 
-    def _set_timer(self) -> None:
-        if self._timer is None and self._deadlines:
-            earliest = min(deadline for users in self._deadlines.values() for deadline in users.values())
-            delay = max(MIN_SWEEP_S, earliest - self._clock.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay, self.sweep)
+    def _sweep_at(self, deadline: float) -> None:
+        """Look again at a deadline, unless something earlier is waited for."""
+        loop = asyncio.get_running_loop()
+        delay = max(MIN_SWEEP_S, deadline - self._clock.monotonic())
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + delay:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(delay, self.sweep)
 
     def _hear(self, _position: int, news: RoomEvents) -> None:
         """Who leaves a room does not type in it any more."""

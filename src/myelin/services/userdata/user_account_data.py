@@ -47,6 +47,10 @@ class UserAccountData:
         """Everything of a room, or with `GLOBAL` what belongs to none."""
         return self._by_room.get(room_id, _NONE).values()
 
+    def rooms_with(self, kind: str) -> list[str]:
+        """The rooms of which there is data of a type."""
+        return [room_id for room_id, entries in self._by_room.items() if kind in entries]
+
     def get(self, room_id: str, kind: str) -> AccountDataEntry | None:
         """One piece of data."""
         return self._by_room.get(room_id, _NONE).get(kind)

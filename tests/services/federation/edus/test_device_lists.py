@@ -1,6 +1,5 @@
 """Devices and keys across servers: ours are told; theirs are kept while a room is shared, and fetched after gaps."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import orjson
 import pytest
 from yarl import URL
 
+import polling
 from federated import BOB, Federated, federated
 from myelin.db.sql import Sql
 from myelin.matrix.signing import SigningKey
@@ -63,10 +63,12 @@ async def devices_seen(scene: Federated) -> set[str]:
 
 
 async def until(look: Callable[[], Awaitable[Any]], wanted: Any) -> None:
-    """Wait until what is seen is what is wanted; fails after ten seconds."""
-    async with asyncio.timeout(10):
-        while await look() != wanted:  # noqa: ASYNC110  (whatever it is that is looked at)
-            await asyncio.sleep(0.01)
+    """Wait until what is seen is what is wanted."""
+
+    async def is_seen() -> bool:
+        return bool(await look() == wanted)
+
+    await polling.until(is_seen)
 
 
 def asked(scene: Federated, path: str) -> int:
@@ -272,6 +274,7 @@ async def test_servers_that_are_met_are_told_of_a_device(tmp_path: Path) -> None
         carol = await scene.server.register("carol")
         device = OlmDevice(carol.user_id, carol.device_id)
         await carol.post("keys/upload", {"device_keys": device.keys})
+        await scene.settled()
         assert scene.peers.edus("peer1", "m.device_list_update") == []
         await carol.post(f"join/{scene.room_id}")
         await scene.peers.until(lambda: scene.peers.edus("peer1", "m.device_list_update"))

@@ -12,6 +12,7 @@ from federated import BOB, Federated, federated
 from myelin.config.sections.messaging import Presence
 from myelin.services.federation.edus import incoming
 from myelin.services.federation.sending import outgoing_queue, transmissions
+from polling import DEADLINE_S
 
 
 @pytest.fixture(autouse=True)
@@ -307,7 +308,7 @@ async def test_malformed_edus_poison_nothing(tmp_path: Path, monkeypatch: pytest
                 content = {scene.room_id if key == "ROOM" else key: value for key, value in content.items()}
             if isinstance(content, dict) and content.get("room_id") == "ROOM":
                 content = {**content, "room_id": scene.room_id}
-            asyncio.run_coroutine_threadsafe(scene.receive(edu_type, content), loop).result(10)
+            asyncio.run_coroutine_threadsafe(scene.receive(edu_type, content), loop).result(DEADLINE_S)
 
         await asyncio.to_thread(send)
         assert errors == []

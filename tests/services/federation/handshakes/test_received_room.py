@@ -14,6 +14,7 @@ from myelin.services.federation.handshakes.received_room import ReceivedRoom, Re
 from myelin.services.federation.peers.errors import PeerNonsense
 from myelin.services.federation.peers.key_ring import EventSignature
 from myelin.services.federation.receiving.pdu_checks import PduChecks
+from myelin.telemetry.ambient import SystemClock
 
 KEY = SigningKey.from_seed("a", b"1" * 32)
 VERSIONS = ("1", "6", "9", "10", "11", "12")
@@ -22,7 +23,7 @@ VERSIONS = ("1", "6", "9", "10", "11", "12")
 class Keys:
     """A key ring that knows one key, of every server."""
 
-    async def verify_events(self, checks: Sequence[EventSignature]) -> list[MyelinError | None]:
+    async def verify_events(self, checks: Sequence[EventSignature], pace: object = None) -> list[MyelinError | None]:
         return [self._verify(check) for check in checks]
 
     def _verify(self, check: EventSignature) -> MyelinError | None:
@@ -51,7 +52,7 @@ class Given:
             "auth_chain": [pdu.raw for pdu in self.chain],
             **changes,
         }
-        rooms = ReceivedRooms(PduChecks(Keys()))  # type: ignore[arg-type]  # all of the key ring that is used
+        rooms = ReceivedRooms(PduChecks(Keys(), SystemClock()), SystemClock())  # type: ignore[arg-type]  # all of the key ring that is used
         return await rooms.read(answer, self.room.version, self.join, partial=partial)
 
 

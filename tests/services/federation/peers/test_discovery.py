@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from held_clock import HeldClock
-from myelin.http.https_client import HttpsTarget
+from myelin.http.https_place import HttpsTarget
 from myelin.matrix.identifiers import ServerAddress, parse_server_name
 from myelin.services.federation.peers.discovery import Discovery
 from myelin.services.federation.peers.errors import PeerUnreachable

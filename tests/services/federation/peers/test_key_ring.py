@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from held_clock import HeldClock
-from key_world import OUR_OLD, OUR_OLD_EXPIRED, OURS, KeyHouse, key_of, until
+from key_world import OUR_OLD, OUR_OLD_EXPIRED, OURS, KeyHouse, key_of
 from myelin.db.connection import Database
 from myelin.matrix.events.hashes import redacted_bytes
 from myelin.matrix.events.signatures import sign_event
@@ -29,6 +29,7 @@ from myelin.services.federation.peers.key_fetching import (
 from myelin.services.federation.peers.key_ring import MAX_KEY_IDS, EventSignature
 from myelin.services.federation.peers.known_keys import MAX_KEYS_KEPT
 from myelin.services.federation.peers.server_keys import MAX_KEYS
+from polling import until
 
 DAY_MS = 86_400_000
 V4, V10 = ROOM_VERSIONS["4"], ROOM_VERSIONS["10"]

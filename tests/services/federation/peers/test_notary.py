@@ -5,12 +5,13 @@ import asyncio
 import pytest
 
 from held_clock import HeldClock
-from key_world import HOUR_MS, OURS, KeyHouse, key_of, until
+from key_world import HOUR_MS, OURS, KeyHouse, key_of
 from myelin.db.connection import Database
 from myelin.matrix.signing import verify_signed_json
 from myelin.services.federation.peers import key_fetching
 from myelin.services.federation.peers.key_fetching import AGAIN_AFTER_S, FETCHES_AT_ONCE, STRANGERS_AT_ONCE
 from myelin.services.federation.peers.notary import MAX_SERVERS
+from polling import until
 
 
 @pytest.fixture

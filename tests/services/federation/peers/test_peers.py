@@ -400,7 +400,7 @@ async def test_a_file_in_the_private_network_is_not_fetched(tmp_path: Path, lite
 
         async def ask() -> None:
             transport = Transport(ground.client, None, clock)  # type: ignore[arg-type]
-            from myelin.http.https_client import HttpsPlace
+            from myelin.http.https_place import HttpsPlace
 
             async with transport.open_place(HttpsPlace.of_url("https://169.254.169.254/latest"), timeout_s=5):
                 raise AssertionError

@@ -147,6 +147,13 @@ async def test_a_request_that_nobody_signed_is_refused(server: Server, headers: 
     assert server.house.world.asked == []
 
 
+@pytest.mark.parametrize("origin", ["a.test:http", "a.test:123456", "a b", "", "ä.test"])
+async def test_what_is_no_server_name_asks_nothing(server: Server, origin: str):
+    signed = header().replace('origin="a.test"', f'origin="{origin}"')
+    assert await server.send("GET", [signed]) == (400, "M_INVALID_PARAM")
+    assert server.house.world.asked == []
+
+
 @pytest.mark.parametrize(
     "signed",
     [

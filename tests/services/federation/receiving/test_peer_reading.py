@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from myelin.db.committer import Write
 from myelin.matrix.errors import Forbidden, MatrixError, NotFound
-from remote_room import BOB, RemoteRoom
+from myelin.store.erasure import put_erased
+from remote_room import ALICE, BOB, RemoteRoom
 from room_house import House, room_house
 from scripted_peer import Receiving, ScriptedPeer
 
@@ -141,3 +143,26 @@ async def test_nonsense_is_answered(house: House, name: str) -> None:
         await reading.backfill("hs2", name, [events[0].event_id], 4)
     assert (await reading.backfill("hs2", remote.room_id, [name] * 1000, 10**9))["pdus"] == []
     assert (await reading.missing_events("hs2", remote.room_id, [name], [name] * 1000, 10**9, -5))["events"] == []
+
+
+async def test_of_erased_users_later_servers_get_what_is_left(house: House) -> None:
+    remote, receiving, events = await begin(house)
+    early = remote.join("@eve:hs5", events[-1])
+    assert await receiving.send(early) == {}
+    await house.ground.committer.commit(Write(lambda position: [put_erased(ALICE, position)], positions=1))
+    late = remote.join("@eve:hs6", early)
+    assert await receiving.send(late) == {}
+    said = events[3]
+    assert said.sender == ALICE
+    (known,) = (await receiving.reading.event("hs5", said.event_id))["pdus"]
+    assert known == said.raw
+    (left,) = (await receiving.reading.event("hs6", said.event_id))["pdus"]
+    assert left["content"] == {}
+    assert left["hashes"] == said.raw["hashes"]
+    # What the room is stays, whoever made it so.
+    state = await receiving.reading.state("hs6", remote.room_id, late.event_id)
+    rules = remote.events[remote.before[late.event_id]["m.room.join_rules", ""]]
+    assert rules.sender == ALICE
+    assert rules.raw in state["pdus"]
+    (whole,) = (await receiving.reading.event("hs6", rules.event_id))["pdus"]
+    assert whole == {key: value for key, value in rules.raw.items() if key != "unsigned"}

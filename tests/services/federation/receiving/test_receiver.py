@@ -10,9 +10,11 @@ import pytest
 
 from myelin.matrix.errors import AuthRejected, BadJson, Forbidden, LimitExceeded, NotFound
 from myelin.matrix.events.format import max_depth
+from myelin.matrix.events.pdu import Pdu
 from myelin.services.federation.peers.errors import PeerRefused
 from myelin.services.federation.receiving.transactions import MAX_EDUS, MAX_PDUS, MAX_WAITING
 from myelin.services.rooms.graph.events_by_id import EventsById, TooMuchWork
+from myelin.store.destinations import DestinationStore
 from myelin.store.events import HIDDEN, OUTLIER, REJECTED, SOFT_FAILED, EventStore
 from myelin.store.rooms import RoomStore
 from remote_room import ALICE, BOB, RemoteRoom
@@ -74,19 +76,31 @@ async def test_missing_events_are_fetched(house: House) -> None:
     assert [what for _, what in receiving.peer.asked] == ["get_missing_events"] * 3
 
 
+def give_only(receiving: Receiving, *events: Pdu) -> None:
+    """Of missing events the peer gives these, and when it is asked for what lies before them it refuses."""
+    given = {"events": [pdu.raw for pdu in events]}
+
+    def answer(_names: list[str], body: Any, _query: object) -> object:
+        if not body["latest_events"] or {pdu.event_id for pdu in events}.intersection(body["latest_events"]):
+            raise PeerRefused(404, "M_NOT_FOUND", "no")
+        return given
+
+    receiving.peer.lies["get_missing_events"] = answer
+
+
 async def test_at_a_gap_the_state_is_fetched(house: House) -> None:
     remote, receiving, last = await begin(house)
     joined = remote.join(BOB, last)
     topic = remote.add("m.room.topic", {"topic": "in the gap"}, joined, state_key="")
     said = remote.say("after the gap", topic, sender=BOB)
-    receiving.peer.silent = {"get_missing_events"}
-    assert await receiving.send(said) == {}
+    heard = remote.say("and on", said, sender=BOB)
+    give_only(receiving, said)
+    assert await receiving.send(heard) == {}
     room = await receiving.rooms.get(remote.room_id)
-    assert set(await ends(house, remote.room_id)) == {last.event_id, said.event_id}
-    assert room.state == remote.meet([last.event_id, said.event_id])
+    assert set(await ends(house, remote.room_id)) == {last.event_id, heard.event_id}
+    assert room.state == remote.meet([last.event_id, heard.event_id])
     assert await flags(house, topic.event_id) == OUTLIER
-    receiving.peer.silent = set()
-    after = remote.say("more", said)
+    after = remote.say("more", heard)
     assert await receiving.send(after) == {}
     assert set(await ends(house, remote.room_id)) == {last.event_id, after.event_id}
     # What was missing comes after all: it is no end, since something hangs on it already.
@@ -96,22 +110,44 @@ async def test_at_a_gap_the_state_is_fetched(house: House) -> None:
     assert room.state == remote.after[after.event_id]
 
 
-async def test_at_a_gap_the_state_may_be_known_only_before_what_is_missing(house: House) -> None:
+async def test_at_a_gap_only_of_what_is_missing_the_server_is_believed(house: House) -> None:
     remote, receiving, last = await begin(house)
     joined = remote.join(BOB, last)
     topic = remote.add("m.room.topic", {"topic": "in the gap"}, joined, state_key="")
     said = remote.say("after the gap", topic, last, sender=BOB)
+    heard = remote.say("and on", said, sender=BOB)
+    states_of: list[str] = []
 
-    def only_before_the_topic(names: list[str], _body: object, query: object) -> object:
-        if ("event_id", topic.event_id) not in query:
-            raise PeerRefused(404, "M_NOT_FOUND", "no")
+    def only_before_the_topic(names: list[str], _body: object, query: list[tuple[str, str]]) -> object:
+        states_of.append(dict(query)["event_id"])
         return receiving.peer._state_ids(names, None, query)
 
     receiving.peer.lies["state_ids"] = only_before_the_topic
-    receiving.peer.silent = {"get_missing_events"}
-    assert await receiving.send(said) == {}
+    give_only(receiving, said)
+    assert await receiving.send(heard) == {}
     room = await receiving.rooms.get(remote.room_id)
-    assert room.state == remote.after[said.event_id]
+    assert room.state == remote.after[heard.event_id]
+    assert states_of == [topic.event_id]
+
+
+async def test_what_hangs_on_nothing_that_is_shown_is_refused(house: House) -> None:
+    remote, receiving, last = await begin(house)
+    hidden = remote.say("in between", last)
+    said = remote.say("after the gap", hidden)
+    for given in ({"events": []}, None):
+        receiving.peer.asked.clear()
+        if given is None:
+            receiving.peer.silent = {"get_missing_events"}
+        else:
+            receiving.peer.lies["get_missing_events"] = given
+        assert isinstance((await receiving.send(said))[said.event_id], NotFound)
+        # Whoever sends an event could make up the state that it is judged in.
+        assert [what for _, what in receiving.peer.asked] == ["get_missing_events"]
+        assert await ends(house, remote.room_id) == [last.event_id]
+    receiving.peer.silent.clear()
+    receiving.peer.lies.clear()
+    assert await receiving.send(said) == {}
+    assert await ends(house, remote.room_id) == [said.event_id]
 
 
 async def test_what_the_rules_refuse_is_kept_and_not_shown(house: House) -> None:
@@ -396,3 +432,18 @@ async def test_a_server_that_does_not_wait_for_answers_is_told_to(house: House) 
     answers = await asyncio.gather(*(send(i) for i in range(MAX_WAITING + 3)))
     assert sorted(answers) == ["done"] * MAX_WAITING + ["later"] * 3
     assert await send(99) == "done"
+
+
+async def test_what_is_handed_in_is_noted_to_be_sent_on_by_the_same_write(house: House) -> None:
+    remote, receiving, last = await begin(house)
+    joins = [remote.join("@eve:hs5", last), remote.join("@eve:hs6", last)]
+    # The first comes next in the room, the second on a branch of its own.
+    for pdu, origin in zip(joins, ("hs5", "hs6"), strict=True):
+        await receiving.receiver.accept(origin, pdu, is_sent_on=True)
+        (place,) = await EventStore(house.ground.database).places([pdu.event_id])
+        (noted,) = await DestinationStore(house.ground.database).forwarded(place.position, place.position)
+        assert (noted.room_id, noted.event_id, noted.origin) == (remote.room_id, pdu.event_id, origin)
+    more = remote.join("@mallory:hs5", *joins)
+    await receiving.receiver.accept("hs5", more)
+    (place,) = await EventStore(house.ground.database).places([more.event_id])
+    assert await DestinationStore(house.ground.database).forwarded(place.position, 2**62) == []

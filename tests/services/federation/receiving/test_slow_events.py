@@ -10,6 +10,7 @@ import pytest
 from myelin.services.federation.receiving.slow_events import MAX_BEHIND, SlowEvents
 from myelin.services.federation.receiving.transactions import Transactions
 from myelin.store.received_transactions import SlowEventStore
+from polling import DEADLINE_S, until
 from remote_room import RemoteRoom
 from room_house import House, room_house
 from scripted_peer import Receiving, ScriptedPeer
@@ -47,9 +48,10 @@ class Slow:
         return await self._post(*args, **more)
 
     async def until_done(self) -> None:
-        async with asyncio.timeout(10):
-            while await self.store.all():  # noqa: ASYNC110  (a table has no event to wait for)
-                await asyncio.sleep(0.01)
+        async def is_empty() -> bool:
+            return not await self.store.all()
+
+        await until(is_empty)
 
 
 @pytest.fixture
@@ -98,6 +100,6 @@ async def test_no_server_falls_behind_without_end(slow: Slow) -> None:
     assert not one_more.done()
     assert len(await slow.store.all()) == MAX_BEHIND + 1
     slow.may_answer.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         assert (await one_more)["pdus"] == {after.event_id: {}}
     await slow.until_done()

@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 
 from myelin.services.federation.peers.errors import PeerRefused, PeerUnreachable
-from myelin.services.federation.sending import destination, outgoing_queue, transmissions
+from myelin.services.federation.sending import destination, outgoing_queue, taken, transmissions
 from myelin.services.rooms.building import Draft
 from myelin.services.rooms.cache import Rooms
+from myelin.store.destinations import DestinationStore
+from polling import until
+from remote_room import RemoteRoom
 from room_house import House
-from sending_peers import Sender, Taken, sending_house
+from scripted_peer import Receiving, ScriptedPeer
+from sending_peers import Sender, Taken, send_on, sending_house
 
 
 @pytest.fixture(autouse=True)
@@ -59,13 +63,13 @@ async def test_events_go_in_order_to_each_server_in_the_room(tmp_path: Path, dat
 
 
 async def test_events_of_others_are_not_sent_but_forwarded_where_asked(tmp_path: Path, database_url: str) -> None:
-    async with sending_house(tmp_path, database_url) as (house, peers, sender):
+    async with sending_house(tmp_path, database_url) as (house, peers, _):
         room_id = await shared_room(house, "peer1", "peer2")
         event_id = await house.set_membership(room_id, "carol:peer3", "join")
         await house.say(room_id, "alice", "one")
         await peers.until(lambda: all("one" in peers.texts(f"peer{i}") for i in (1, 2, 3)))
         assert all("m.room.member" not in peers.texts(f"peer{i}") for i in (1, 2, 3))
-        await sender.queue.forward(room_id, event_id, origin="peer3")
+        await send_on(house.ground.committer, room_id, event_id, "peer3")
         await house.say(room_id, "alice", "two")
         await peers.until(lambda: all("two" in peers.texts(f"peer{i}") for i in (1, 2, 3)))
         assert peers.texts("peer1") == ["one", "m.room.member", "two"]
@@ -147,7 +151,7 @@ async def test_the_same_transaction_is_repeated_after_a_crash(tmp_path: Path, da
         gate.set()
         count = len(peers.tried)
         again = Sender(house, peers, house.ground.clock, "one" if not database_url else "two")
-        again.ledger._is_alone = True  # its predecessor is known to be dead
+        again.ledger._lease.is_alone = True  # its predecessor is known to be dead
         await again.start()
         await peers.until(lambda: "three" in peers.texts("peer1") and "three" in peers.texts("peer2"))
         repeated = next(t for t in peers.tried[count:] if t.server_name == "peer1")
@@ -156,6 +160,75 @@ async def test_the_same_transaction_is_repeated_after_a_crash(tmp_path: Path, da
         assert list(dict.fromkeys(peers.texts("peer2"))) == ["one", "two", "three"]
         assert len(peers.edus("peer1", "x")) == 1
         await again.stop()
+
+
+async def test_what_a_server_took_is_written_by_the_clock(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taken, "WRITE_AFTER_S", 0.05)
+    async with sending_house(tmp_path, database_url) as (house, peers, _):
+        room_id = await shared_room(house, "peer1", "peer2")
+        before, store = house.ground.feed.position, DestinationStore(house.ground.database)
+        await house.say(room_id, "alice", "one")
+        for name in ("peer1", "peer2"):
+            await until(lambda name=name: is_after(store, name, before))
+            await until(lambda name=name: is_settled(store, name))
+        assert peers.texts("peer1")[-1] == peers.texts("peer2")[-1] == "one"
+
+
+async def test_what_a_server_took_is_written_with_what_it_is_sent_next_or_when_sending_stops(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taken, "WRITE_AFTER_S", 3_600)
+    async with sending_house(tmp_path, database_url) as (house, peers, sender):
+        room_id = await shared_room(house, "peer1")
+        store, gate = DestinationStore(house.ground.database), asyncio.Event()
+        before_one = house.ground.feed.position
+        await house.say(room_id, "alice", "one")
+        await peers.until(lambda: peers.texts("peer1")[-1:] == ["one"])
+        before_two = house.ground.feed.position
+        peers.scripts["peer1"] = lambda _: gate.wait()
+        await house.say(room_id, "alice", "two")
+        await peers.until(lambda: peers.tried[-1].texts == ["two"])
+        under_way = await store.under_way("peer1")
+        assert under_way is not None
+        assert under_way.transaction_id == peers.tried[-1].transaction_id
+        got = await store.position("peer1")
+        assert got is not None
+        assert before_one < got <= before_two
+        gate.set()
+        await peers.until(lambda: peers.texts("peer1")[-1] == "two")
+        await sender.stop()
+        assert await store.under_way("peer1") is None
+        assert await is_after(store, "peer1", before_two)
+
+
+async def test_what_a_server_took_is_repeated_under_the_same_id_by_who_crashed_before_it_was_written(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taken, "WRITE_AFTER_S", 3_600)
+    async with sending_house(tmp_path, database_url) as (house, peers, sender):
+        room_id = await shared_room(house, "peer1")
+        await house.say(room_id, "alice", "one")
+        await peers.until(lambda: peers.texts("peer1")[-1:] == ["one"])
+        last = peers.taken["peer1"][-1]
+        await sender.crash()
+        await house.say(room_id, "alice", "two")
+        again = Sender(house, peers, house.ground.clock, "one" if not database_url else "two")
+        again.ledger._lease.is_alone = True  # its predecessor is known to be dead
+        await again.start()
+        await peers.until(lambda: peers.texts("peer1")[-1] == "two")
+        repeated = [t for t in peers.taken["peer1"] if "one" in t.texts]
+        assert [(t.transaction_id, t.texts) for t in repeated] == [(last.transaction_id, last.texts)] * 2
+        await again.stop()
+
+
+async def is_after(store: DestinationStore, server_name: str, position: int) -> bool:
+    return (await store.position(server_name) or 0) > position
+
+
+async def is_settled(store: DestinationStore, server_name: str) -> bool:
+    return await store.under_way(server_name) is None
 
 
 async def test_a_server_that_was_away_gets_what_it_missed(tmp_path: Path, database_url: str) -> None:
@@ -171,7 +244,7 @@ async def test_a_server_that_was_away_gets_what_it_missed(tmp_path: Path, databa
         tries = len(peers.tried)
         await sender.stop()
         again = Sender(house, peers, house.ground.clock, "two")
-        again.ledger._is_alone = True
+        again.ledger._lease.is_alone = True
         await again.start()
         await peers.until(lambda: len(peers.tried) > tries)
         del peers.scripts["peer1"]
@@ -183,6 +256,22 @@ async def test_a_server_that_was_away_gets_what_it_missed(tmp_path: Path, databa
         await house.say(many, "alice", "live")
         await peers.until(lambda: peers.texts("peer1")[-1] == "live")
         await again.stop()
+
+
+async def test_a_server_that_was_away_gets_what_is_sent_on(tmp_path: Path, database_url: str) -> None:
+    async with sending_house(tmp_path, database_url) as (house, peers, _):
+        remote = RemoteRoom("one")
+        receiving = Receiving(house, ScriptedPeer(remote))
+        last = await receiving.adopt(remote, remote.begin())
+        peers.scripts["hs2"] = unreachable
+        await house.say(remote.room_id, "me", "wakes")
+        await peers.until(lambda: "hs2" in {taken.server_name for taken in peers.tried})
+        await receiving.receiver.accept("hs5", remote.join("@eve:hs5", last), is_sent_on=True)
+        del peers.scripts["hs2"]
+        await peers.until(lambda: "m.room.member" in peers.texts("hs2"))
+        await house.say(remote.room_id, "me", "end")
+        await peers.until(lambda: "end" in peers.texts("hs5"))
+        assert "m.room.member" not in peers.texts("hs5")
 
 
 async def test_a_server_that_left_meanwhile_gets_nothing_from_after_it_left(tmp_path: Path) -> None:
@@ -241,7 +330,7 @@ async def test_one_of_two_processes_sends(tmp_path: Path, postgres_url: str) -> 
 async def test_who_lost_the_lease_stops(tmp_path: Path, postgres_url: str) -> None:
     async with sending_house(tmp_path, postgres_url) as (house, peers, first):
         second = Sender(house, peers, house.ground.clock, "two")
-        second.ledger._is_alone = True  # takes the lease whatever is said of it
+        second.ledger._lease.is_alone = True  # takes the lease whatever is said of it
         second.task = asyncio.get_running_loop().create_task(second.queue.run())
         await peers.until(lambda: second.queue.is_leading)
         room_id = await shared_room(house, "peer1")
@@ -289,12 +378,17 @@ async def test_a_server_that_is_down_costs_nothing(tmp_path: Path) -> None:
         peers.scripts["peer1"] = unreachable
         peers.backing_off.add("peer1")
         await house.say(room_id, "alice", "one")
-        await peers.until(lambda: peers.texts("peer2") == ["one"] and peers.tried)
-        tries = [t.server_name for t in peers.tried].count("peer1")
+
+        def tries_of_peer1() -> int:
+            return [t.server_name for t in peers.tried].count("peer1")
+
+        await peers.until(lambda: peers.texts("peer2") == ["one"] and tries_of_peer1())
+        await peers.until(lambda: sender.transmissions._destinations["peer1"].task is None)
+        tries = tries_of_peer1()
         for i in range(30):
             await house.say(room_id, "alice", str(i))
         await peers.until(lambda: "29" in peers.texts("peer2"))
-        assert [t.server_name for t in peers.tried].count("peer1") == tries
+        assert tries_of_peer1() == tries
         waiting = sender.transmissions._destinations["peer1"]
         assert (len(waiting.queue), waiting.task) == (0, None)
 
@@ -335,6 +429,7 @@ async def test_a_replaced_edu_is_sent_once(tmp_path: Path, database_url: str) ->
 
 
 async def test_a_hundred_servers_cost_no_query_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing_queue, "NOTE_EVERY_S", 3_600)  # what is written by the clock is not counted
     async with sending_house(tmp_path) as (house, peers, _):
         room_id = await shared_room(house, *(f"peer{i}" for i in range(100)))
         await house.say(room_id, "alice", "warm")
@@ -377,7 +472,7 @@ async def test_what_was_written_while_nobody_sent_is_sent(tmp_path: Path, databa
         for i in range(5):
             await house.say(room_id, "alice", str(i))
         joined = await house.set_membership(room_id, "late:peer2", "join")
-        await sender.queue.forward(room_id, joined, origin="peer2")
+        await send_on(house.ground.committer, room_id, joined, "peer2")
         await house.say(room_id, "alice", "end")
         again: Sender = Sender(house, peers, house.ground.clock, "two")
         await again.start()

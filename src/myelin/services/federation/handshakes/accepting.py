@@ -16,7 +16,6 @@ from myelin.services.federation.handshakes.residence import Residence
 from myelin.services.federation.handshakes.signed_events import SignedEvents
 from myelin.services.federation.handshakes.templates import Wanted
 from myelin.services.federation.receiving.receiver import Receiver
-from myelin.services.federation.sending.outgoing_queue import OutgoingQueue
 from myelin.services.rooms.members import join_rule
 from myelin.services.rooms.restricted import RestrictedRooms
 from myelin.services.rooms.room import Room
@@ -33,7 +32,6 @@ class Accepting:
         signed: SignedEvents,
         own_events: OwnEvents,
         receiver: Receiver,
-        queue: OutgoingQueue,
         database: Database,
         limiter: RateLimiter,
     ) -> None:
@@ -43,7 +41,6 @@ class Accepting:
         self._signed = signed
         self._own_events = own_events
         self._receiver = receiver
-        self._queue = queue
         self._events = EventStore(database)
 
     async def accept(
@@ -61,8 +58,7 @@ class Accepting:
             if membership == "join":
                 self._limiter.take("joins_per_room", room_id)
                 pdu = await self._authorised(room, pdu)
-            await self._receiver.accept(origin, pdu)
-            await self._queue.forward(room_id, event_id, origin=origin)
+            await self._receiver.accept(origin, pdu, is_sent_on=True)
         elif membership == "join" and self._is_authorised_here(pdu, room.version):
             pdu = self._own_events.countersigned(pdu, room.version)
         return room, pdu

@@ -10,6 +10,7 @@ from myelin.matrix.errors import Forbidden, IncompatibleRoomVersion
 from myelin.matrix.events.parse import parse_pdu
 from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.room_versions import ROOM_VERSIONS, RoomVersion
+from myelin.services.accounts.ports import ReservedUserNamespaces
 from myelin.services.federation.handshakes.checks import read_invite
 from myelin.services.federation.handshakes.introduction import Introduction
 from myelin.services.federation.handshakes.outside import OutsideMemberships
@@ -17,6 +18,7 @@ from myelin.services.federation.handshakes.own_events import OwnEvents
 from myelin.services.federation.handshakes.residence import Residence
 from myelin.services.federation.handshakes.signed_events import SignedEvents
 from myelin.services.federation.handshakes.templates import ASSUMED_VERSION, Wanted
+from myelin.services.federation.receiving.receiver import may_take_part
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.invite_permission import InvitePermission
 from myelin.services.rooms.members import membership_of
@@ -46,6 +48,7 @@ class BeingInvited:
         introduction: Introduction,
         outside: OutsideMemberships,
         permission: InvitePermission,
+        reserved: ReservedUserNamespaces,
         database: Database,
         limiter: RateLimiter,
     ) -> None:
@@ -56,6 +59,7 @@ class BeingInvited:
         self._introduction = introduction
         self._outside = outside
         self._permission = permission
+        self._reserved = reserved
         self._users = UserStore(database)
         self._limiter = limiter
 
@@ -69,6 +73,9 @@ class BeingInvited:
             raise IncompatibleRoomVersion(
                 "This server does not support the room's version", room_version=invitation.room_version
             )
+        room = await self._rooms.find(invitation.room_id)
+        if room is not None and self._residence.is_in(room) and not may_take_part(room, origin):
+            raise Forbidden("The room does not let your server take part")
         wanted = Wanted(invitation.room_id, "", "invite")
         pdu = read_invite(invitation.event, version, wanted, invitation.event_id, origin, self._residence.server_name)
         await self._signed.check(pdu, version, [origin])
@@ -86,9 +93,14 @@ class BeingInvited:
         return signed.raw
 
     async def _check_welcome(self, pdu: Pdu) -> None:
-        """Whether the user is there and wants invites, and does not get too many of them."""
+        """Whether the user is there and wants invites, and does not get too many of them.
+
+        Users of application services may come into being by what happens to them.
+        """
         user_id = str(pdu.state_key)
-        if not await self._users.existing([user_id]):
+        if not any(names.is_exclusive(user_id) for names in self._reserved) and not await self._users.existing(
+            [user_id]
+        ):
             raise Forbidden("There is no such user here")
         await self._permission.check([user_id], pdu.sender)
         self._limiter.take("invites_per_user", user_id)

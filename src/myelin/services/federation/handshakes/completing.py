@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from myelin.http.request import decode
 from myelin.matrix.auth_rules.selection import AUTHORISING_USER
 from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.room_versions import ROOM_VERSIONS
 from myelin.services.federation.handshakes.own_events import OwnEvents
 from myelin.services.federation.handshakes.refusals import is_unknown_endpoint
 from myelin.services.federation.handshakes.templates import Template, Wanted, read_template
+from myelin.services.federation.peers.answers import Read
 from myelin.services.federation.peers.errors import PeerNonsense, PeerRefused
 from myelin.services.federation.peers.paths import path_of
 from myelin.services.federation.peers.peers import MAX_ANSWER_BYTES, Peers
@@ -26,6 +28,7 @@ class Sending(NamedTuple):
     query: Sequence[tuple[str, str]] = ()
     timeout_s: float = SEND_TIMEOUT_S
     max_bytes: int = MAX_ANSWER_BYTES
+    read: Read = decode
 
 
 class Completing:
@@ -72,6 +75,7 @@ class Completing:
             timeout_s=sending.timeout_s,
             max_bytes=sending.max_bytes,
             despite_backoff=True,
+            read=sending.read,
         )
 
 

@@ -9,6 +9,7 @@ from myelin.db.connection import Database
 from myelin.matrix.errors import MatrixError
 from myelin.matrix.events.pdu import Pdu, StateMap
 from myelin.services.federation.handshakes.resident_servers import servers_by_size
+from myelin.services.federation.receiving.judging import in_auth_order
 from myelin.services.rooms.graph.events_by_id import TooMuchWork
 from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.members import content_of
@@ -18,6 +19,8 @@ from myelin.store.members import MemberStore
 
 MAX_CHAIN = 500_000
 """Events of the state and of its auth chain."""
+ORDERED = 20_000
+"""Up to so many events of an auth chain are put in order: more would hold up everybody else."""
 AT_ONCE = 1_000
 """Events that are read together."""
 FEW_MEMBERS = 20
@@ -56,8 +59,10 @@ class JoinAnswers:
         return answer
 
     async def _auth_chain(self, event_ids: Iterable[str], room: Room) -> Iterable[str]:
+        """The chain, each event after those that authorize it, so that it can be checked as it is read."""
         try:
-            return await self._graph.auth_chain(event_ids, room.version, limit=MAX_CHAIN)
+            chain = await self._graph.auth_chain(event_ids, room.version, limit=MAX_CHAIN)
+            return chain if len(chain) > ORDERED else [pdu.event_id for pdu in in_auth_order(chain.values())]
         except TooMuchWork as error:
             raise MatrixError("The room is too large to be given to anybody", status=503) from error
 
@@ -74,12 +79,13 @@ class JoinAnswers:
         return {key: event_id for key, event_id in state.items() if key[0] != MEMBER or key[1] in kept}
 
     async def _json(self, event_ids: Iterable[str]) -> list[orjson.Fragment]:
-        """Events as they are stored."""
+        """Events as they are stored, in the order of their IDs as given."""
         wanted = list(event_ids)
         found: list[orjson.Fragment] = []
         for start in range(0, len(wanted), AT_ONCE):
-            rows = await self._events.events(wanted[start : start + AT_ONCE])
-            found += [orjson.Fragment(shareable(row.json)) for row in rows]
+            some = wanted[start : start + AT_ONCE]
+            rows = {row.event_id: row.json for row in await self._events.events(some)}
+            found += [orjson.Fragment(shareable(rows[event_id])) for event_id in some if event_id in rows]
         return found
 
 

@@ -19,6 +19,7 @@ from myelin.services.federation.handshakes.residence import Residence
 from myelin.services.federation.handshakes.resident_servers import ResidentServers
 from myelin.services.federation.handshakes.signed_events import SignedEvents
 from myelin.services.federation.handshakes.templates import Template, Wanted
+from myelin.services.federation.peers.answers import in_pieces
 from myelin.services.federation.peers.errors import PeerNonsense
 from myelin.services.federation.peers.peers import MAX_STATE_BYTES
 from myelin.services.federation.receiving.receiver import Receiver
@@ -134,7 +135,7 @@ class Joining:
 
 
 def _sending(*query: tuple[str, str]) -> Sending:
-    return Sending(("v2", "v1"), query, SEND_JOIN_TIMEOUT_S, MAX_STATE_BYTES)
+    return Sending(("v2", "v1"), query, SEND_JOIN_TIMEOUT_S, MAX_STATE_BYTES, in_pieces("state", "auth_chain"))
 
 
 def _check_authorising(template: Template, server: str) -> None:

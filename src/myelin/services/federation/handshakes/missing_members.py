@@ -1,13 +1,15 @@
 """The whole state of a room that was joined without its members."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 
 from myelin.matrix.errors import NotFound
 from myelin.matrix.events.pdu import Pdu, StateMap
+from myelin.services.federation.handshakes.came_meanwhile import refused_by_whole
 from myelin.services.federation.handshakes.received_room import ReceivedRoom, ReceivedRooms
 from myelin.services.federation.handshakes.residence import Residence
+from myelin.services.federation.peers.answers import in_pieces
 from myelin.services.federation.peers.errors import PeerFailed, PeerUnreachable
 from myelin.services.federation.peers.paths import path_of
 from myelin.services.federation.peers.peers import MAX_STATE_BYTES, Peers
@@ -15,7 +17,7 @@ from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.graph_writer import GraphWriter
 from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.room import Room
-from myelin.store.partial_rooms import date_back_to_join, end_partial_room
+from myelin.store.partial_rooms import date_back, end_partial_room
 
 TIMEOUT_S = 120.0
 MAX_ASKED = 5
@@ -58,16 +60,24 @@ class MissingMembers:
         received = await self._ask(room, join, servers)
         await self._keep(room, received)
         whole = {pdu.key: pdu.event_id for pdu in received.state}
-        place = (await self._graph.places(room_id, [join_event_id]))[join_event_id]
+        refused = await self._refused(room_id, partial, received)
         await self._writer.replace_state(
             room_id,
-            lambda now: _with_what_came(whole, partial, now),
-            beside=[date_back_to_join(room_id, place.position), end_partial_room(room_id, join_event_id)],
+            lambda now: _with_what_came(whole, partial, now, refused),
+            known={pdu.event_id: pdu for pdu in received.state},
+            with_each=lambda position: [date_back(room_id, position)],
+            beside=[end_partial_room(room_id, join_event_id)],
         )
         self._graph.forget(room_id)
-        # Also where nothing was missing, it is not one of those rooms any more.
-        self._rooms.drop(room_id)
         return True
+
+    async def _refused(self, room_id: str, partial: StateMap, received: ReceivedRoom) -> set[str]:
+        """What came meanwhile and would not have been taken in."""
+        room = await self._rooms.get(room_id)
+        changed = [event_id for key, event_id in room.state.items() if partial.get(key) != event_id]
+        came = (await self._graph.events.get(changed, room.version)).values()
+        named = await self._graph.events.get({e for pdu in came for e in pdu.auth_events}, room.version)
+        return refused_by_whole(came, named, received, room.version)
 
     async def _ask(self, room: Room, join: Pdu, servers: Sequence[str]) -> ReceivedRoom:
         failure: PeerFailed = PeerUnreachable("there is no server to ask")
@@ -80,6 +90,7 @@ class MissingMembers:
                     query=[("event_id", join.event_id)],
                     timeout_s=TIMEOUT_S,
                     max_bytes=MAX_STATE_BYTES,
+                    read=in_pieces("pdus", "auth_chain"),
                 )
                 return await self._received.read(answer, room.version, join, partial=False, state_name="pdus")
             except PeerFailed as error:
@@ -95,7 +106,7 @@ class MissingMembers:
                 await self._writer.keep_outliers(room.version, chunk, rejected=rejected)
 
 
-def _with_what_came(whole: StateMap, partial: StateMap, now: StateMap) -> StateMap:
-    """The whole state before the join, and what has changed here since."""
-    changed = {key: event_id for key, event_id in now.items() if partial.get(key) != event_id}
+def _with_what_came(whole: StateMap, partial: StateMap, now: StateMap, refused: Collection[str]) -> StateMap:
+    """The whole state before the join, and what has changed here since, but for what is refused of that."""
+    changed = {key: e for key, e in now.items() if partial.get(key) != e and e not in refused}
     return {**whole, **changed}

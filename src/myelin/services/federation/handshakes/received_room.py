@@ -1,24 +1,26 @@
 """A room as a resident server gives it to who joins: believed as far as signatures and the room's own rules go."""
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
+from myelin.bus.pace import Pace
 from myelin.matrix.auth_rules import auth_event_keys_for, check_auth_events, check_auth_rules
 from myelin.matrix.errors import AuthRejected
 from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.matrix.room_versions import RoomVersion
 from myelin.services.federation.handshakes.templates import ASSUMED_VERSION, MEMBER
+from myelin.services.federation.peers.answers import from_piece
 from myelin.services.federation.peers.errors import PeerNonsense
 from myelin.services.federation.receiving.pdu_checks import PduChecks
+from myelin.telemetry.ambient import Clock
 
 CREATE: StateKey = ("m.room.create", "")
 MAX_EVENTS = 500_000
 """Events of the state, and of the auth chain, that are looked at."""
-AT_ONCE = 200
-"""Events that are held against the rules before others have their turn."""
+PATIENCE = 20
+"""Turns of a busy loop for which each of the slices waits in which the room is checked."""
 
 
 class ReceivedRoom(NamedTuple):
@@ -30,36 +32,33 @@ class ReceivedRoom(NamedTuple):
 
 
 class ReceivedRooms:
-    """Checks such rooms."""
+    """Checks such rooms, in slices: others have their turn in between."""
 
-    def __init__(self, checks: PduChecks) -> None:
+    def __init__(self, checks: PduChecks, clock: Clock) -> None:
         self._checks = checks
+        self._clock = clock
 
     async def read(
         self, answer: Any, version: RoomVersion, join: Pdu, *, partial: bool, state_name: str = "state"
     ) -> ReceivedRoom:
         """The room that an answer gives. Raises PeerNonsense where it is none, or `join` is not allowed in it.
 
-        `partial` says that members may be missing from the state.
+        `partial` says that members may be missing from the state. The events may be text still, as `in_pieces` leaves
+        them.
         """
-        state_raws, auth_raws = _events(answer, state_name), _events(answer, "auth_chain")
-        given = await self._checked(state_raws, version, join.room_id)
+        pace = Pace(self._clock, patience=PATIENCE)
+        state_raws = await _plain(_events(answer, state_name), pace)
+        auth_raws = await _plain(_events(answer, "auth_chain"), pace)
+        given = await self._checks.checked(state_raws, version, join.room_id, pace)
         known = set(map(_content_hash, state_raws))
         more = [raw for raw in auth_raws if _content_hash(raw) not in known]
-        by_id = {pdu.event_id: pdu for pdu in (*given, *await self._checked(more, version, join.room_id))}
-        state_ids = [pdu.event_id for pdu in given]
-        judged = await _judge(by_id, version)
-        state = _state_of([judged[event_id] for event_id in state_ids])
+        by_id = {pdu.event_id: pdu for pdu in (*given, *await self._checks.checked(more, version, join.room_id, pace))}
+        judged = await _judge(by_id, version, pace)
+        state = _state_of([judged[pdu.event_id] for pdu in given])
         _check_create(state.get(CREATE), version)
         _check_join(join, state, judged, version, partial=partial)
         in_state = {pdu.event_id for pdu in state.values()}
         return ReceivedRoom(list(state.values()), [pdu for pdu in judged.values() if pdu.event_id not in in_state])
-
-    async def _checked(self, raws: Sequence[Any], version: RoomVersion, room_id: str) -> list[Pdu]:
-        """All at the same time, so that servers whose keys do not come hold up no others."""
-        chunks = [raws[start : start + AT_ONCE] for start in range(0, len(raws), AT_ONCE)]
-        checked = await asyncio.gather(*(self._checks.checked(chunk, version, room_id) for chunk in chunks))
-        return list({pdu.event_id: pdu for pdus in checked for pdu in pdus}.values())
 
 
 def _events(answer: Any, name: str) -> list[Any]:
@@ -69,6 +68,16 @@ def _events(answer: Any, name: str) -> list[Any]:
     return events
 
 
+async def _plain(events: Sequence[Any], pace: Pace) -> list[Any]:
+    """Events that are text as what they say; None for those that are no JSON."""
+    plain: list[Any] = []
+    for event in events:
+        plain.append(from_piece(event) if isinstance(event, msgspec.Raw) else event)
+        if pace.is_due:
+            await pace.rest()
+    return plain
+
+
 def _content_hash(raw: Any) -> Any:
     """What tells events apart well enough not to check one twice; who gives two the same hash lacks one of them."""
     hashes = raw.get("hashes") if isinstance(raw, dict) else None
@@ -76,15 +85,15 @@ def _content_hash(raw: Any) -> Any:
     return digest if isinstance(digest, str) else None
 
 
-async def _judge(events: Mapping[str, Pdu], version: RoomVersion) -> dict[str, Pdu]:
+async def _judge(events: Mapping[str, Pdu], version: RoomVersion, pace: Pace) -> dict[str, Pdu]:
     """All events, each after those that authorize it, and marked where these do not allow it."""
     judged: dict[str, Pdu] = {}
     creates = [pdu for pdu in events.values() if pdu.type == CREATE[0]]
-    for count, pdu in enumerate(_in_order(events)):
-        if count % AT_ONCE == 0:
-            await asyncio.sleep(0)
+    for pdu in _in_order(events):
         create = next((c for c in creates if c.room_id == pdu.room_id), None)
         judged[pdu.event_id] = pdu if _is_allowed(pdu, judged, create, version) else _marked(pdu)
+        if pace.is_due:
+            await pace.rest()
     return judged
 
 

@@ -54,6 +54,8 @@ def as_client_error(failures: Sequence[PeerFailed]) -> MatrixError:
         return NotFound("None of the servers that were asked knows this room")
     if any(isinstance(failure, PeerNonsense) for failure in failures):
         return MatrixError("The servers in the room answered nothing that makes sense", status=UNAVAILABLE)
+    if refused:
+        return MatrixError("The servers in the room do not do what was asked", status=UNAVAILABLE)
     return MatrixError("None of the servers in the room can be reached now", status=UNAVAILABLE)
 
 

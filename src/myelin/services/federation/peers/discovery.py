@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from myelin.bus.remembered import Remembered
-from myelin.http.https_client import HttpsTarget
+from myelin.http.https_place import HttpsTarget
 from myelin.matrix.identifiers import ServerAddress, parse_server_name
 from myelin.services.federation.peers.errors import PeerUnreachable
 from myelin.services.federation.peers.flights import Flights
@@ -48,9 +48,13 @@ class Discovery:
         self._records: Remembered[str, _Remembered] = Remembered(MAX_REMEMBERED)
         self._flights: Flights[str, _Remembered] = Flights()
 
+    def known(self, server_name: str) -> Sequence[HttpsTarget] | None:
+        """Where to connect to, if that is known without looking it up."""
+        return self._told_by_name.recall(server_name)
+
     async def targets(self, server_name: str) -> Sequence[HttpsTarget]:
         """Where to connect to, the first to be tried first. Raises PeerUnreachable where it says that it is nowhere."""
-        if (told := self._told_by_name.recall(server_name)) is not None:
+        if (told := self.known(server_name)) is not None:
             return told
         address = parse_server_name(server_name)
         if (target := _by_name(address)) is not None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from myelin.http.client import AnswerTooLarge, RequestFailed
-from myelin.http.https_client import HttpsAnswer, HttpsPart, HttpsPlace
+from myelin.http.https_answer import HttpsAnswer, HttpsPart
+from myelin.http.https_place import HttpsPlace
 from myelin.services.federation.peers.answers import OK, refusal_of, unreachable
 from myelin.services.federation.peers.errors import PeerNonsense
 from myelin.services.federation.peers.transport import Transport

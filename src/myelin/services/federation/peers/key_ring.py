@@ -1,9 +1,9 @@
 """The keys of other servers, and what they signed (spec: server-server API, "Retrieving server keys")."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from myelin.bus.pace import Pace
 from myelin.matrix.canonical_json import encode_checked_json
 from myelin.matrix.errors import CanonicalJsonError, MyelinError, SignatureError
 from myelin.matrix.room_versions import RoomVersion
@@ -17,8 +17,6 @@ from myelin.telemetry.ambient import Clock
 
 MAX_KEY_IDS: Final = 8
 """Signatures of one server on one object that are looked at."""
-CHECKS_BETWEEN_PAUSES: Final = 64
-"""Verifying takes 60 µs: others get their turn in between."""
 
 
 class EventSignature(NamedTuple):
@@ -60,13 +58,21 @@ class KeyRing:
         except CanonicalJsonError as error:
             raise SignatureRejected(f"nobody can have signed this: {error}") from error
         check = _check(server_name, signed, message, moment, lambda key: counts_at(key, moment))
-        (outcome,) = await self._verify([check])
+        (outcome,) = await self._verify([check], Pace(self._clock))
         if outcome is not None:
             raise outcome
 
-    async def verify_events(self, checks: Sequence[EventSignature]) -> list[MyelinError | None]:
+    async def verify_events(
+        self, checks: Sequence[EventSignature], pace: Pace | None = None
+    ) -> list[MyelinError | None]:
         """For each check None, or the SignatureRejected that it fails with; keys are fetched together."""
-        return list(await self._verify([_check_of_event(one) for one in checks]))
+        pace = pace or Pace(self._clock)
+        asked: list[_Check] = []
+        for one in checks:
+            asked.append(_check_of_event(one))
+            if pace.is_due:
+                await pace.rest()
+        return list(await self._verify(asked, pace))
 
     async def request_key(self, server_name: str, key_id: str) -> VerifyKey:
         """The key with which a server may sign requests now. Raises KeyUnavailable."""
@@ -86,17 +92,17 @@ class KeyRing:
         known = self._known.recall(server_name)
         return known if known is not None else (await self._known.of([server_name]))[server_name]
 
-    async def _verify(self, checks: Sequence[_Check]) -> list[SignatureRejected | None]:
+    async def _verify(self, checks: Sequence[_Check], pace: Pace) -> list[SignatureRejected | None]:
         known = await self._known_of(checks)
-        wants = _wants(checks, known)
+        wants = await _wants(checks, known, pace)
         if wants:
             await self._fetcher.fetch(wants)
             known = await self._known_of(checks)
         outcomes: list[SignatureRejected | None] = []
-        for number, check in enumerate(checks, 1):
+        for check in checks:
             outcomes.append(_outcome(check, known[check.server_name]))
-            if number % CHECKS_BETWEEN_PAUSES == 0:
-                await asyncio.sleep(0)
+            if pace.is_due:
+                await pace.rest()
         return outcomes
 
     async def _known_of(self, checks: Sequence[_Check]) -> dict[str, Keys]:
@@ -127,7 +133,7 @@ def _check_of_event(one: EventSignature) -> _Check:
     )
 
 
-def _wants(checks: Sequence[_Check], known: Mapping[str, Keys]) -> dict[str, dict[str, int]]:
+async def _wants(checks: Sequence[_Check], known: Mapping[str, Keys], pace: Pace) -> dict[str, dict[str, int]]:
     """What must be fetched: the keys of signatures of which none can be judged by what is known."""
     wants: dict[str, dict[str, int]] = {}
     for check in checks:
@@ -136,6 +142,8 @@ def _wants(checks: Sequence[_Check], known: Mapping[str, Keys]) -> dict[str, dic
             for key_id in check.key_ids:
                 of_server = wants.setdefault(check.server_name, {})
                 of_server[key_id] = max(of_server.get(key_id, 0), check.valid_at_ms)
+        if pace.is_due:
+            await pace.rest()
     return wants
 
 

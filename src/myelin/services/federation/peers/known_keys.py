@@ -1,5 +1,6 @@
 """Keys of other servers that are known already: in memory, or else in the database."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
@@ -28,6 +29,9 @@ class KnownKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._remembered: Remembered[str, Keys] = Remembered(MAX_REMEMBERED)
+        self._learned: list[tuple[PublishedKeys, int]] = []
+        """What is not written yet."""
+        self._writing = asyncio.Lock()
 
     def recall(self, server_name: str) -> Keys | None:
         """The keys of a server if they are in memory, without waiting."""
@@ -53,10 +57,21 @@ class KnownKeys:
         return {row.server_name: row for row in rows}
 
     async def learn(self, published: Sequence[PublishedKeys], now_ms: int) -> None:
-        """Keep what servers say of their keys; what is older than what is known adds to it only."""
+        """Keep what servers say of their keys; what is older than what is known adds to it only.
+
+        What many callers have learned at the same time is written together.
+        """
+        self._learned += [(one, now_ms) for one in published]
+        async with self._writing:
+            learned, self._learned = self._learned, []
+            if learned:
+                await self._write(learned)
+
+    async def _write(self, learned: Sequence[tuple[PublishedKeys, int]]) -> None:
+        published = [one for one, _ in learned]
         newest = await self.answers([one.server_name for one in published])
         statements: list[Statement] = []
-        for one in published:
+        for one, now_ms in learned:
             last = newest.get(one.server_name)
             is_newer = last is None or last.valid_until_ts <= one.valid_until_ms
             statements.extend(_statements(one, now_ms, is_newer=is_newer))

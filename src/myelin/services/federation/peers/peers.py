@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from myelin.http.https_client import HttpsAnswer
+from myelin.http.https_answer import HttpsAnswer
+from myelin.http.request import decode
 from myelin.matrix.signing import SigningKey
 from myelin.services.federation.peers.allowed_servers import AllowedServers
-from myelin.services.federation.peers.answers import NOT_THERE, OK, json_of, refusal_of
+from myelin.services.federation.peers.answers import NOT_THERE, OK, Read, json_of, refusal_of
 from myelin.services.federation.peers.backoff import Backoffs
 from myelin.services.federation.peers.downloads import PeerFile, file_of
 from myelin.services.federation.peers.errors import (
@@ -36,7 +37,7 @@ PATIENCE_S: Final = 15.0
 class Peers:
     """Asks other servers. Every method may raise PeerUnreachable, PeerRefused or PeerNonsense, all PeerFailed.
 
-    A body may be given as bytes: canonical JSON, sent as it is.
+    A body may be given as bytes: canonical JSON, sent as it is. `read` makes JSON of the answer's bytes.
     """
 
     def __init__(
@@ -69,12 +70,11 @@ class Peers:
         timeout_s: float = TIMEOUT_S,
         max_bytes: int = MAX_ANSWER_BYTES,
         despite_backoff: bool = False,
+        read: Read = decode,
     ) -> Any:
         """The JSON that the server answers; `despite_backoff` asks also while it is left alone, as a user waits."""
-        async with self._open(
-            "GET", server_name, _target(path, query), timeout_s=timeout_s, despite_backoff=despite_backoff
-        ) as answer:
-            return await _json(answer, max_bytes)
+        target = _target(path, query)
+        return await self._exchange("GET", server_name, target, None, timeout_s, max_bytes, despite_backoff, read)
 
     async def put(
         self,
@@ -86,12 +86,11 @@ class Peers:
         timeout_s: float = TIMEOUT_S,
         max_bytes: int = MAX_ANSWER_BYTES,
         despite_backoff: bool = False,
+        read: Read = decode,
     ) -> Any:
         """The JSON that the server answers to a PUT of `body`."""
-        async with self._open(
-            "PUT", server_name, _target(path, query), body, timeout_s=timeout_s, despite_backoff=despite_backoff
-        ) as answer:
-            return await _json(answer, max_bytes)
+        target = _target(path, query)
+        return await self._exchange("PUT", server_name, target, body, timeout_s, max_bytes, despite_backoff, read)
 
     async def post(
         self,
@@ -105,10 +104,8 @@ class Peers:
         despite_backoff: bool = False,
     ) -> Any:
         """The JSON that the server answers to a POST of `body`."""
-        async with self._open(
-            "POST", server_name, _target(path, query), body, timeout_s=timeout_s, despite_backoff=despite_backoff
-        ) as answer:
-            return await _json(answer, max_bytes)
+        target = _target(path, query)
+        return await self._exchange("POST", server_name, target, body, timeout_s, max_bytes, despite_backoff)
 
     @contextlib.asynccontextmanager
     async def download(
@@ -126,7 +123,7 @@ class Peers:
         A `Location` is followed, without our signature. `signed=False` is for the old media endpoints.
         """
         async with (
-            self._open("GET", server_name, _target(path, query), timeout_s=timeout_s, signed=signed) as answer,
+            self._open(server_name, _target(path, query), timeout_s=timeout_s, signed=signed) as answer,
             file_of(answer, self._transport, timeout_s=timeout_s, max_bytes=max_bytes) as file,
         ):
             yield file
@@ -155,34 +152,63 @@ class Peers:
         """The server speaks to us, so it is there: it is asked again at once."""
         await self._backoffs.succeeded(server_name)
 
-    @contextlib.asynccontextmanager
-    async def _open(
+    async def _exchange(
         self,
         method: str,
         server_name: str,
         target: str,
-        body: Any = None,
-        *,
+        body: Any,
         timeout_s: float,
-        despite_backoff: bool = False,
-        signed: bool = True,
-    ) -> AsyncIterator[HttpsAnswer]:
+        max_bytes: int,
+        despite_backoff: bool,
+        read: Read = decode,
+    ) -> Any:
+        """The JSON of an answer. Of all that is asked most goes this way: it is without the layers of `_open`."""
         self._allowed.check(server_name)
         if not despite_backoff:
             self._backoffs.check(server_name)
         content = None if body is None else encoded_content(body)
-        headers = {} if content is None else {"Content-Type": "application/json"}
-        if signed:
-            headers["Authorization"] = sign_request(self._key, method, target, self._server_name, server_name, content)
-        opening = self._transport.open(method, server_name, target, timeout_s=timeout_s, body=content, headers=headers)
+        headers = self._signed(method, server_name, target, content)
         with self._under_way.to(server_name):
             try:
-                async with opening as answer:
+                answer = await self._transport.send(
+                    method, server_name, target, timeout_s=timeout_s, body=content, headers=headers
+                )
+                try:
+                    value = await _json(answer, max_bytes, read)
+                finally:
+                    answer.close()
+            except PeerFailed as error:
+                await self._note(server_name, error, timeout_s)
+                raise
+        await self._backoffs.succeeded(server_name)
+        return value
+
+    @contextlib.asynccontextmanager
+    async def _open(
+        self, server_name: str, target: str, *, timeout_s: float, signed: bool
+    ) -> AsyncIterator[HttpsAnswer]:
+        """The answer to a GET, open while the block lasts."""
+        self._allowed.check(server_name)
+        self._backoffs.check(server_name)
+        headers = self._signed("GET", server_name, target, None) if signed else {}
+        with self._under_way.to(server_name):
+            try:
+                async with self._transport.open(
+                    "GET", server_name, target, timeout_s=timeout_s, headers=headers
+                ) as answer:
                     yield answer
             except PeerFailed as error:
                 await self._note(server_name, error, timeout_s)
                 raise
         await self._backoffs.succeeded(server_name)
+
+    def _signed(self, method: str, server_name: str, target: str, content: bytes | None) -> dict[str, str]:
+        """The headers of a request."""
+        signature = sign_request(self._key, method, target, self._server_name, server_name, content)
+        if content is None:
+            return {"Authorization": signature}
+        return {"Content-Type": "application/json", "Authorization": signature}
 
     async def _note(self, server_name: str, error: PeerFailed, timeout_s: float) -> None:
         """What a failure says of the server: that it is not there, or that it is and has its reasons."""
@@ -195,10 +221,10 @@ class Peers:
             await self._backoffs.succeeded(server_name)
 
 
-async def _json(answer: HttpsAnswer, max_bytes: int) -> Any:
+async def _json(answer: HttpsAnswer, max_bytes: int, read: Read = decode) -> Any:
     if answer.status not in OK:
         raise await refusal_of(answer)
-    return await json_of(answer, max_bytes)
+    return await json_of(answer, max_bytes, read)
 
 
 def _target(path: str, query: Query) -> str:

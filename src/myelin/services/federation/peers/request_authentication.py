@@ -4,13 +4,13 @@ import asyncio
 from typing import Any, Final
 
 from myelin.http.request import Request, decode
-from myelin.matrix.errors import CanonicalJsonError, Forbidden, MatrixError, SignatureError
+from myelin.matrix.errors import CanonicalJsonError, Forbidden, InvalidParam, MatrixError, SignatureError
 from myelin.services.federation.peers.allowed_servers import AllowedServers
 from myelin.services.federation.peers.backoff import Backoffs
 from myelin.services.federation.peers.errors import PeerNotAllowed, SignatureRejected
 from myelin.services.federation.peers.key_ring import KeyRing
 from myelin.services.federation.peers.signed_requests import verify_request
-from myelin.services.federation.peers.x_matrix import XMatrix, parse_all
+from myelin.services.federation.peers.x_matrix import XMatrix, names_no_server, parse_all
 
 KEY_TIMEOUT_S: Final = 20.0
 """How long a request waits for its server's key; the server tries again later."""
@@ -32,9 +32,12 @@ class RequestAuthentication:
         self._backoffs = backoffs
 
     async def origin(self, request: Request) -> str:
-        """The server that has signed the request. Raises Unauthorized, Forbidden, NotJson or TooLarge."""
-        claims = parse_all(request.raw.headers.getall("Authorization", ()))
+        """The server that has signed the request. Raises InvalidParam, Unauthorized, Forbidden, NotJson or TooLarge."""
+        headers = request.raw.headers.getall("Authorization", ())
+        claims = parse_all(headers)
         if not claims:
+            if names_no_server(headers):
+                raise InvalidParam("The origin of the request is no server name")
             raise Unauthorized("The request is not signed by a server: an X-Matrix Authorization header is needed")
         self._check_parties(claims[0])
         body = await request.body()

@@ -6,7 +6,8 @@ import orjson
 
 from myelin.bus.remembered import Remembered
 from myelin.http.client import RequestFailed
-from myelin.http.https_client import HttpsClient, HttpsPlace
+from myelin.http.https_client import HttpsClient
+from myelin.http.https_place import HttpsPlace
 from myelin.matrix.identifiers import ServerAddress, is_server_name, parse_server_name
 from myelin.services.federation.peers.cache_lifetime import lifetime_s
 from myelin.services.federation.peers.flights import Flights

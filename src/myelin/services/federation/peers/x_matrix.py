@@ -38,10 +38,7 @@ class XMatrix(NamedTuple):
 
 def parse_x_matrix(header: str) -> XMatrix | None:
     """Read a header's value; None where it is of another scheme, or not what the spec says."""
-    scheme, _, rest = header.partition(" ")
-    if scheme.lower() != SCHEME or len(header) > MAX_HEADER_LENGTH:
-        return None
-    parameters = _parameters(rest)
+    parameters = _parameters_of(header)
     if parameters is None:
         return None
     origin, key_id = parameters.get("origin"), parameters.get("key")
@@ -55,6 +52,19 @@ def parse_all(headers: Iterable[str]) -> list[XMatrix]:
     """The signatures of a request, MAX_SIGNATURES at most; none where it is not by one server to one server."""
     parsed = [claim for header in headers if (claim := parse_x_matrix(header)) is not None][:MAX_SIGNATURES]
     return parsed if len({(claim.origin, claim.destination) for claim in parsed}) == 1 else []
+
+
+def names_no_server(headers: Iterable[str]) -> bool:
+    """Whether a request claims to come from what cannot be a server's name, whatever it is signed with."""
+    told = [parameters["origin"] for h in headers if (parameters := _parameters_of(h)) and "origin" in parameters]
+    return any(not is_server_name(origin) for origin in told)
+
+
+def _parameters_of(header: str) -> dict[str, str] | None:
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() != SCHEME or len(header) > MAX_HEADER_LENGTH:
+        return None
+    return _parameters(rest)
 
 
 def _parameters(text: str) -> dict[str, str] | None:

@@ -25,10 +25,13 @@ MAX_STATE_EVENTS = 300_000
 """Entries of a state that another server may give."""
 MAX_SINGLE = 20
 """Events of a state that are asked for one by one; where more lack, all of it is asked for."""
+MAX_OF_NEAR = 100
+"""The same where most of the state is here."""
 MAX_AUTH_ROUNDS = 3
 """Requests made to find auth events: the auth chain of the event, then those that still lack, one by one."""
 TIMEOUT_S = 15.0
 STATE_TIMEOUT_S = 60.0
+NO_STATE: StateMap = {}
 
 
 class Fetching:
@@ -44,7 +47,10 @@ class Fetching:
         self._writer = writer
 
     async def missing_events(self, server: str, room: Room, pdu: Pdu, ends: Sequence[str]) -> list[Pdu]:
-        """The events between the room's ends and one that hangs on some that are not here, as far as they are given."""
+        """The events between the room's ends and one that hangs on some that are not here, as far as they are given.
+
+        Raises PeerFailed where the server gives none.
+        """
         found: dict[str, Pdu] = {}
         latest = [pdu.event_id]
         for _ in range(MAX_ROUNDS):
@@ -55,8 +61,13 @@ class Fetching:
                 "min_depth": 0,
             }
             path = path_of("/_matrix/federation/v1/get_missing_events/{}", room.room_id)
-            answer = await self._peers.post(server, path, body, timeout_s=TIMEOUT_S)
-            raws = _list_of(answer, "events", MAX_MISSING)
+            try:
+                answer = await self._peers.post(server, path, body, timeout_s=TIMEOUT_S)
+                raws = _list_of(answer, "events", MAX_MISSING)
+            except PeerFailed:
+                if not found:
+                    raise
+                break
             given = await self._checks.checked(raws, room.version, room.room_id)
             new = {p.event_id: p for p in given if p.event_id not in found and p.event_id != pdu.event_id}
             found.update(new)
@@ -72,17 +83,23 @@ class Fetching:
         prevs = {prev for pdu in pdus for prev in pdu.prev_events}
         return prevs - (await self._graph.places(room.room_id, list(prevs))).keys()
 
-    async def state_before(self, server: str, room: Room, event_id: str) -> StateMap:
-        """The state before an event as the server says; its events are kept here. Raises PeerFailed."""
+    async def state_before(self, server: str, room: Room, event_id: str, near: StateMap = NO_STATE) -> StateMap:
+        """The state before an event as the server says; its events are kept here. Raises PeerFailed.
+
+        Of a state that is `near`, and whose events are all here, only the difference is looked at.
+        """
         path = path_of("/_matrix/federation/v1/state_ids/{}", room.room_id)
         answer = await self._peers.get(
             server, path, query=[("event_id", event_id)], timeout_s=STATE_TIMEOUT_S, max_bytes=MAX_STATE_BYTES
         )
-        state_ids = _ids_of(answer, "pdu_ids")
-        await self._have(server, room, event_id, [*state_ids, *_ids_of(answer, "auth_chain_ids")])
-        events = await self._graph.events.get(state_ids, room.version)
-        state: StateMap = {}
-        for pdu in events.values():
+        state_ids = set(_ids_of(answer, "pdu_ids"))
+        new = state_ids.difference(near.values())
+        if len(new) < len(state_ids):
+            await self._have_few(server, room, event_id, new)
+        else:
+            await self._have(server, room, event_id, [*state_ids, *_ids_of(answer, "auth_chain_ids")])
+        state = {key: held for key, held in near.items() if held in state_ids}
+        for pdu in (await self._graph.events.get(new, room.version)).values():
             if pdu.state_key is not None and not pdu.rejected and pdu.room_id == room.room_id:
                 state[pdu.key] = pdu.event_id
         if room.version.identifier and ("m.room.create", "") not in state:
@@ -111,6 +128,17 @@ class Fetching:
             await self.keep(room, await self._checks.checked(raws, room.version, room.room_id))
         elif lacking:
             await self.keep(room, await self._single(server, room, lacking))
+
+    async def _have_few(self, server: str, room: Room, event_id: str, wanted: Iterable[str]) -> None:
+        """The same for a part of a state of which much is here; what authorizes it comes with it."""
+        lacking = await self._lacking(room, list(wanted))
+        if len(lacking) > MAX_OF_NEAR:
+            await self._have(server, room, event_id, lacking)
+            return
+        for start in range(0, len(lacking), MAX_SINGLE):
+            given = await self._single(server, room, lacking[start : start + MAX_SINGLE])
+            await self.auth_events(server, room, given)
+            await self.keep(room, given)
 
     async def _lacking(self, room: Room, wanted: Sequence[str]) -> list[str]:
         here = await self._graph.events.get(wanted, room.version)

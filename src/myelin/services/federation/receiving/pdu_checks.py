@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from myelin.bus.pace import Pace
 from myelin.matrix.auth_rules.domains import domain_of
 from myelin.matrix.auth_rules.selection import AUTHORISING_USER
 from myelin.matrix.errors import CoreError, EventFormatError, MyelinError, SignatureError
@@ -13,6 +14,7 @@ from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.events.redaction import redact
 from myelin.matrix.room_versions import EventIdFormat, RoomVersion
 from myelin.services.federation.peers.key_ring import EventSignature, KeyRing
+from myelin.telemetry.ambient import Clock
 
 MEMBER = "m.room.member"
 
@@ -35,34 +37,53 @@ class _Shaped(NamedTuple):
 class PduChecks:
     """Turns JSON from outside into events that can be trusted to be their senders'."""
 
-    def __init__(self, key_ring: KeyRing) -> None:
+    def __init__(self, key_ring: KeyRing, clock: Clock) -> None:
         self._key_ring = key_ring
+        self._clock = clock
 
-    async def checked(self, raws: Sequence[Any], version: RoomVersion, room_id: str) -> list[Pdu]:
+    async def checked(
+        self, raws: Sequence[Any], version: RoomVersion, room_id: str, pace: Pace | None = None
+    ) -> list[Pdu]:
         """Those of the events that are well-formed, of the room and rightly signed, in their order, each once.
 
         An event whose content hash is wrong is there in its redacted form.
         """
-        found = (verdict.found for verdict in await self.verdicts(raws, version, room_id))
+        found = (verdict.found for verdict in await self.verdicts(raws, version, room_id, pace))
         return list({pdu.event_id: pdu for pdu in found if isinstance(pdu, Pdu)}.values())
 
-    async def verdicts(self, raws: Sequence[Any], version: RoomVersion, room_id: str) -> list[Verdict]:
+    async def verdicts(
+        self, raws: Sequence[Any], version: RoomVersion, room_id: str, pace: Pace | None = None
+    ) -> list[Verdict]:
         """For each event what became of it, in their order."""
-        shaped = [_shape(raw, version, room_id) for raw in raws]
-        asked = [(i, s) for i, one in enumerate(shaped) if isinstance(one, _Shaped) for s in signatures(one, version)]
-        failures: dict[int, MyelinError] = {}
-        if asked:
-            outcomes = await self._key_ring.verify_events([signature for _, signature in asked])
-            for (index, _), failure in zip(asked, outcomes, strict=True):
-                if failure is not None:
-                    failures.setdefault(index, failure)
+        pace = pace or Pace(self._clock)
+        shaped: list[_Shaped | MyelinError] = []
+        asked: list[tuple[int, EventSignature]] = []
+        for index, raw in enumerate(raws):
+            one = _shape(raw, version, room_id)
+            shaped.append(one)
+            if isinstance(one, _Shaped):
+                asked += [(index, signature) for signature in signatures(one, version)]
+            if pace.is_due:
+                await pace.rest()
+        failures = await self._wrongly_signed(asked, pace) if asked else {}
         verdicts: list[Verdict] = []
         for index, one in enumerate(shaped):
             if not isinstance(one, _Shaped):
                 verdicts.append(Verdict(_chosen_id(raws[index], version), one))
             else:
                 verdicts.append(Verdict(one.event_id, failures.get(index) or _parsed(one, version)))
+            if pace.is_due:
+                await pace.rest()
         return verdicts
+
+    async def _wrongly_signed(self, asked: Sequence[tuple[int, EventSignature]], pace: Pace) -> dict[int, MyelinError]:
+        """What is wrong with signatures, by the event's place."""
+        failures: dict[int, MyelinError] = {}
+        outcomes = await self._key_ring.verify_events([signature for _, signature in asked], pace)
+        for (index, _), failure in zip(asked, outcomes, strict=True):
+            if failure is not None:
+                failures.setdefault(index, failure)
+        return failures
 
 
 def _shape(raw: Any, version: RoomVersion, room_id: str) -> "_Shaped | MyelinError":

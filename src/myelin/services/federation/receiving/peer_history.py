@@ -147,4 +147,6 @@ class PeerHistory:
     async def _state_before(self, server: str, room: Room, pdu: Pdu) -> StateMap:
         if pdu.type == "m.room.create":
             return {}
-        return await self._fetching.state_before(server, room, pdu.event_id)
+        # It differs little from the state before what is here.
+        near = await self._writer.start_of(room.room_id)
+        return await self._fetching.state_before(server, room, pdu.event_id, near)

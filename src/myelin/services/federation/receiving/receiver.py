@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import msgspec
 import structlog
 
 from myelin.matrix.errors import AuthRejected, CoreError, Forbidden, InvalidParam, MyelinError, NotFound
@@ -148,9 +149,11 @@ class Receiver:
             return Forbidden("The server is banned from the room")
         return None
 
-    async def accept(self, origin: str, pdu: Pdu) -> None:
+    async def accept(self, origin: str, pdu: Pdu, *, is_sent_on: bool = False) -> None:
         """Take in an event of a handshake, whose signatures were checked; it must be allowed in the room as it is now.
 
+        With `is_sent_on` it is on its way to the room's other servers for good when this returns, whatever becomes
+        of the process; events of our own users always are.
         Raises Forbidden where it is rejected or soft-failed, NotFound where the room is not here.
         """
         async with self._locks.of(pdu.room_id):
@@ -163,7 +166,8 @@ class Receiver:
                 raise Forbidden(f"The event is not allowed: {judged.refusal}") from judged.refusal
             if judged.item.soft_failed:
                 raise Forbidden("The event is not allowed in the room as it is now")
-            await self._writer.receive(pdu.room_id, [judged.item])
+            sent_on_from = origin if is_sent_on else ""
+            await self._writer.receive(pdu.room_id, [msgspec.structs.replace(judged.item, sent_on_from=sent_on_from)])
 
     async def take_in(self, origin: str, room_id: str, pdus: Sequence[Pdu]) -> Outcome:
         """Take in events whose signatures were checked, in the order of the graph; the room is locked."""
@@ -181,7 +185,8 @@ class Receiver:
                     if await self._lacks_prevs(room, pdu):
                         await self._close_gap(origin, room, pdu, allowance)
                         room = await self._rooms.get(room_id)
-                judged = await self._judge_anywhere(origin, room, pdu, run.state, allowance)
+                allowance.check()
+                judged = await self._judge(room, pdu, run.state)
                 outcome[pdu.event_id] = judged.refusal
                 await run.add(judged.item)
             except REFUSALS as error:
@@ -193,26 +198,31 @@ class Receiver:
     async def _judge_anywhere(
         self, origin: str, room: Room, pdu: Pdu, before: StatePoint | None, allowance: Allowance
     ) -> Judged:
-        """Judge an event; where what it hangs on is not here, in the state that its server says it was sent in."""
+        """Judge a missing event; where what it hangs on is not here either, in the state that the server says."""
         allowance.check()
         if before is None and await self._lacks_prevs(room, pdu):
             before = await self._point_beyond_gap(origin, room, pdu, allowance)
         return await self._judge(room, pdu, before)
 
     async def _point_beyond_gap(self, origin: str, room: Room, pdu: Pdu, allowance: Allowance) -> StatePoint:
-        """The state before an event as its server says; a server may know it only by what the event hangs on."""
-        allowance.take_state()
-        try:
-            return await self._graph.point_of(room, await self._fetching.state_before(origin, room, pdu.event_id))
-        except PeerRefused:
-            here = await self._graph.points_after(room.room_id, pdu.prev_events)
-            points = list(here.values())
-            for event_id in pdu.prev_events:
-                if event_id not in here:
-                    allowance.take_state()
-                    state = await self._fetching.state_after(origin, room, event_id)
-                    points.append(await self._graph.point_of(room, state))
-            return await self._graph.meet(room, points)
+        """The state before an event: what is here of it is known, of the rest the server is believed."""
+        here = await self._graph.points_after(room.room_id, pdu.prev_events)
+        if not here:
+            allowance.take_state()
+            try:
+                return await self._graph.point_of(
+                    room, await self._fetching.state_before(origin, room, pdu.event_id, room.state)
+                )
+            except PeerRefused:
+                # A server may know it only by what the event hangs on.
+                pass
+        points = list(here.values())
+        for event_id in dict.fromkeys(pdu.prev_events):
+            if event_id not in here:
+                allowance.take_state()
+                state = await self._fetching.state_after(origin, room, event_id)
+                points.append(await self._graph.point_of(room, state))
+        return await self._graph.meet(room, points)
 
     async def _lacks_prevs(self, room: Room, pdu: Pdu) -> bool:
         tip = room.tip
@@ -221,14 +231,18 @@ class Receiver:
         return len(await self._graph.places(room.room_id, pdu.prev_events)) != len(set(pdu.prev_events))
 
     async def _close_gap(self, origin: str, room: Room, pdu: Pdu, allowance: Allowance) -> None:
-        """Take in what lies between the room's ends and an event, oldest first."""
+        """Take in what lies between the room's ends and an event, oldest first.
+
+        Raises NotFound where the event hangs on something unknown all the same: the server that sends it could
+        otherwise make up the state that it is judged in.
+        """
         allowance.take_gap()
         _, tip = await self._rooms.open(room.room_id)
         try:
             found = await self._fetching.missing_events(origin, room, pdu, tip.extremities)
         except PeerFailed as error:
             _log.info("missing events were not given", origin=origin, room_id=room.room_id, error=str(error))
-            return
+            found = []
         here = await self._graph.places(room.room_id, [p.event_id for p in found])
         missing = in_graph_order(p for p in found if p.event_id not in here)
         await self._prepare(origin, room, missing)
@@ -243,6 +257,8 @@ class Receiver:
                 allowance.note(error)
                 _log.info("a missing event was refused", origin=origin, event_id=earlier.event_id, error=str(error))
         await run.write()
+        if await self._lacks_prevs(await self._rooms.get(room.room_id), pdu):
+            raise NotFound("What the event hangs on is not to be had")
 
     async def _prepare(self, origin: str, room: Room, pdus: Sequence[Pdu]) -> None:
         """Have the auth events of some events here, as far as they are to be had."""

@@ -105,7 +105,7 @@ class Backlog:
         if not joins:
             return []
         newest = await self._store.last_of_server(
-            room.room_id, self._server_name, room.since, until, MAX_MISSED_EVENTS + 1
+            room.room_id, self._server_name, server_name, room.since, until, MAX_MISSED_EVENTS + 1
         )
         found = [event for event in newest if was_there(joins, event.position)]
         return found[:1] if len(found) > MAX_MISSED_EVENTS else found[::-1]

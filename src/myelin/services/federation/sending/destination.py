@@ -3,9 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 
 from myelin.services.federation.sending.fleeting_edus import FleetingEdus
 from myelin.services.federation.sending.outgoing_event import OutgoingEvent
+from myelin.services.federation.sending.transaction import MAX_TRANSACTION_BYTES
 
 MAX_QUEUED = 1_000
 """Events in memory for one server; beyond this it is caught up with from the log."""
@@ -81,6 +83,17 @@ class Destination:
             self.missed.setdefault(event.room_id, event.position)
         self.queue.clear()
         self.fleeting.clear()
+
+    def first(self, limit: int) -> list[OutgoingEvent]:
+        """The events that the server is sent next; they stay in the queue until it is written down that they are."""
+        found: list[OutgoingEvent] = []
+        size = 0
+        for event in islice(self.queue, limit):
+            size += len(event.json)
+            if size > MAX_TRANSACTION_BYTES and found:
+                break
+            found.append(event)
+        return found
 
     def drop(self, events: Sequence[OutgoingEvent]) -> None:
         """Events from the head of the queue need not wait any more."""

@@ -4,21 +4,15 @@ import asyncio
 from collections.abc import Sequence
 
 from myelin.db.claims import Claim
-from myelin.db.committer import AlreadyDone, Committer, Write
-from myelin.db.connection import Database, DatabaseError, Dialect
+from myelin.db.committer import Committer, Write
+from myelin.db.connection import Database, DatabaseError
+from myelin.db.lease import Lease
 from myelin.db.sql import Statement
 from myelin.matrix.errors import MyelinError
 from myelin.store.destinations import HOLD_SENDING, SendingCursorStore, move_cursor
 from myelin.telemetry.ambient import Clock
 
-LEASE_MS = 30_000
-"""A process that was killed is replaced after this time."""
 _NAME = "log"
-_EVERYBODY_EXPIRED = 2**62
-
-
-class LeaseLost(DatabaseError):
-    """Another process sends now."""
 
 
 class Ledger:
@@ -27,9 +21,7 @@ class Ledger:
     def __init__(self, database: Database, committer: Committer, holder: str, clock: Clock) -> None:
         self._store = SendingCursorStore(database)
         self._committer = committer
-        self._holder = holder
-        self._clock = clock
-        self._is_alone = database.dialect is Dialect.SQLITE
+        self._lease = Lease(database, holder, clock, "sends")
         self._waiting: list[tuple[Sequence[Statement], asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
         self.position = 0
@@ -38,14 +30,12 @@ class Ledger:
     @property
     def may_be_others(self) -> bool:
         """Whether other processes can share the database."""
-        return not self._is_alone
+        return not self._lease.is_alone
 
     async def take(self, position: int) -> bool:
         """Become the one that sends, if nobody else is; the first time ever it begins at `position`."""
-        now = self._clock.now_ms()
-        # With SQLite there is one process: a lease that is still there was left by its killed predecessor.
-        expired = _EVERYBODY_EXPIRED if self._is_alone else now
-        held = await self._store.take(_NAME, self._holder, expired, now + LEASE_MS, position)
+        lease = self._lease
+        held = await self._store.take(_NAME, lease.holder, lease.expired_ts(), lease.expires_ts(), position)
         if held is None:
             return False
         self.position = held.position
@@ -53,18 +43,17 @@ class Ledger:
 
     async def renew(self) -> None:
         """Keep the lease. Raises LeaseLost."""
-        if self._is_alone:
-            return
-        if await self._store.renew(_NAME, self._holder, self._clock.now_ms() + LEASE_MS) == 0:
-            raise LeaseLost("another process sends")
+        lease = self._lease
+        if not lease.is_alone:
+            lease.check(await self._store.renew(_NAME, lease.holder, lease.expires_ts()))
 
     async def release(self) -> None:
         """Let another process take over at once."""
-        await self._store.renew(_NAME, self._holder, 0)
+        await self._store.renew(_NAME, self._lease.holder, 0)
 
     async def move(self, statements: Sequence[Statement], position: int) -> None:
         """Write down what is not sent of the log up to a position, and that it is looked through. Raises LeaseLost."""
-        await self.write([*statements, move_cursor(_NAME, self._holder, position)])
+        await self.write([*statements, move_cursor(_NAME, self._lease.holder, position)])
         self.position = position
 
     async def write(self, statements: Sequence[Statement]) -> None:
@@ -89,12 +78,9 @@ class Ledger:
             self._writing = None
 
     async def _commit(self, statements: Sequence[Statement]) -> MyelinError | None:
-        expires = self._clock.now_ms() + LEASE_MS
-        claim = Claim(HOLD_SENDING, (expires, _NAME, self._holder))
+        claim = Claim(HOLD_SENDING, (self._lease.expires_ts(), _NAME, self._lease.holder))
         try:
-            await self._committer.commit(Write(lambda _: statements, claims=[claim]))
-        except AlreadyDone:
-            return LeaseLost("another process sends")
+            await self._lease.commit(self._committer, Write(lambda _: statements, claims=[claim]))
         except DatabaseError as error:
             return error
         return None

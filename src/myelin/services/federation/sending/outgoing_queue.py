@@ -14,15 +14,16 @@ from myelin.bus.feed import Feed
 from myelin.bus.news import DeviceListChanged, EdusQueued, EventForwarded, RoomEvents
 from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
+from myelin.db.lease import LeaseLost
 from myelin.db.sql import Statement
 from myelin.services.federation.sending.fleeting_edus import edu_json
 from myelin.services.federation.sending.heard import Heard, LogReading, Sorting
-from myelin.services.federation.sending.ledger import LeaseLost, Ledger
+from myelin.services.federation.sending.ledger import Ledger
 from myelin.services.federation.sending.outgoing_event import OutgoingEvent
 from myelin.services.federation.sending.ports import LogFollowers
 from myelin.services.federation.sending.transmissions import Transmissions
 from myelin.services.rooms.cache import Rooms
-from myelin.store.destinations import DestinationStore, drop_replaced_edus, put_forwarded_event, put_outgoing_edu
+from myelin.store.destinations import DestinationStore, drop_replaced_edus, put_outgoing_edu
 from myelin.telemetry.ambient import Clock
 
 TAKE_EVERY_S = 5.0
@@ -71,6 +72,8 @@ class OutgoingQueue:
         self._is_reading = False
         self._heard: list[Heard] = []
         self._is_overrun = False
+        self._is_telling = False
+        self._began_at = feed.position
         self._reached = 0
         self._news = asyncio.Event()
         self._noted_at = self._forgot_at = 0.0
@@ -103,26 +106,14 @@ class OutgoingQueue:
                 )
             )
 
-    async def forward(self, room_id: str, event_id: str, *, origin: str) -> None:
-        """Send an event of `origin`, written to the room just now, to the other servers that are in the room.
-
-        It is on its way for good when this returns, whatever becomes of the process.
-        """
-        await self._committer.commit(
-            Write(
-                lambda position: [put_forwarded_event(position, room_id, event_id, origin)],
-                news=[EventForwarded(room_id, event_id, origin)],
-            )
-        )
-
     def heard_from(self, server_name: str) -> None:
         """The server speaks to us: what waits for it is tried at once."""
         self._transmissions.heard_from(server_name)
 
     @property
     def is_busy(self) -> bool:
-        """Whether something that was heard has not been passed on to who sends it."""
-        return self._is_waiting()
+        """Whether something that was heard is not yet with those who send it or follow the log."""
+        return self._is_waiting() or bool(self._sorting) or self._is_telling
 
     def reached(self) -> int:
         """Up to which position all events are with those who send them."""
@@ -131,7 +122,7 @@ class OutgoingQueue:
     async def run(self) -> None:
         """Send whenever no other process does, for ever."""
         while True:
-            if await self._ledger.take(self._feed.position):
+            if await self._ledger.take(self._began_at):
                 await self._lead()
             await asyncio.sleep(TAKE_EVERY_S)
 
@@ -207,12 +198,15 @@ class OutgoingQueue:
         changes = self._sorting.take()
         if changes is None:
             return
+        self._is_telling = True
         try:
             for follower in self._followers:
                 await follower.take_in(changes)
         except BaseException:
             self._sorting.put_back(changes)
             raise
+        finally:
+            self._is_telling = False
 
     async def _read_back(self, until: int) -> None:
         """Deal with what the log says from where it was looked through."""

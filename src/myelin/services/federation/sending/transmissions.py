@@ -7,15 +7,17 @@ from typing import Any
 
 import structlog
 
+from myelin.db.lease import LeaseLost
 from myelin.db.sql import Statement
 from myelin.services.federation.peers.errors import PeerFailed, PeerRefused
 from myelin.services.federation.peers.paths import path_of
 from myelin.services.federation.sending.backlog import Backlog
 from myelin.services.federation.sending.destination import Destination
-from myelin.services.federation.sending.ledger import LeaseLost, Ledger
+from myelin.services.federation.sending.ledger import Ledger
 from myelin.services.federation.sending.outgoing_event import OutgoingEvent
 from myelin.services.federation.sending.ports import Transport
-from myelin.services.federation.sending.transaction import MAX_EDUS, MAX_PDUS, MAX_TRANSACTION_BYTES, Transaction
+from myelin.services.federation.sending.taken import TakenTransactions
+from myelin.services.federation.sending.transaction import MAX_EDUS, MAX_PDUS, Transaction
 from myelin.store.destinations import (
     begin_transaction,
     end_missed_rooms,
@@ -38,6 +40,8 @@ LAST_RETRY_S = 60.0
 WAKE_INTERVAL_S = 10.0
 """A server that speaks to us and cannot be reached is tried at most so often because of that."""
 MAX_SENT_AT_ONCE = 200
+BEGUN_AT_ONCE = 8
+"""Servers that are begun with in one turn of the loop: a connection costs a millisecond or two."""
 END_GRACE_S = 3.0
 """How long requests that are under way may take to end when the server stops."""
 REFUSED_FOR_GOOD = frozenset({400, 413, 422})
@@ -73,12 +77,13 @@ class Transmissions:
         self._failed = figures.counter("federation_transactions", "Transactions to other servers", outcome="failed")
         self._destinations: dict[str, Destination] = {}
         self._failing: set[Destination] = set()
-        self._ready: set[Destination] = set()
+        self._ready: dict[Destination, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._slots = asyncio.Semaphore(MAX_SENT_AT_ONCE)
         self._noting: asyncio.Future[None] | None = None
         self._ending = asyncio.Event()
         self.lease_lost = asyncio.Event()
+        self._taken = TakenTransactions(ledger, self.lease_lost.set)
 
     async def begin(self, waiting: Iterable[str]) -> None:
         """Take up what was begun or noted before this process became the one that sends."""
@@ -165,9 +170,11 @@ class Transmissions:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        await self._taken.end()
 
     def forget(self) -> None:
         """Another process sends from now on, or this one begins anew: nothing is remembered."""
+        self._taken.clear()
         self._destinations.clear()
         self._failing.clear()
         self._ready.clear()
@@ -181,16 +188,20 @@ class Transmissions:
     def _wake(self, destination: Destination) -> None:
         destination.woken.set()
         if destination.task is None:
-            self._ready.add(destination)
+            self._ready[destination] = None
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._start_ready)
 
     def _start_ready(self) -> None:
+        """Begin with some, those first whom others named first; the next have their turn after what these brought."""
         self._timer = None
-        ready, self._ready = self._ready, set()
-        for destination in ready:
+        loop = asyncio.get_running_loop()
+        for destination in list(islice(self._ready, BEGUN_AT_ONCE)):
+            del self._ready[destination]
             if destination.task is None and not destination.is_failing and not self._ending.is_set():
-                destination.task = asyncio.get_running_loop().create_task(self._run(destination))
+                destination.task = loop.create_task(self._run(destination))
+        if self._ready:
+            self._timer = loop.call_later(0, self._start_ready)
 
     def _retry(self, destination: Destination) -> None:
         self._failing.discard(destination)
@@ -247,7 +258,7 @@ class Transmissions:
             pdus, ends = await self._catch_up(destination, limit)
             until = 0
         else:
-            pdus = _first(destination, limit)
+            pdus = destination.first(limit)
             until = pdus[-1].position if pdus else 0
         return await self._with_edus(destination, Transaction("", pdus, (), until=until, ends=ends))
 
@@ -290,6 +301,8 @@ class Transmissions:
     async def _catch_up(self, destination: Destination, limit: int) -> tuple[list[OutgoingEvent], list[Statement]]:
         """What a server that is behind lacks; nothing where it is behind no longer."""
         name = destination.server_name
+        if name in self._taken:
+            await self._taken.write()
         while not self._ending.is_set():
             if self._noting is not None:
                 await asyncio.shield(self._noting)
@@ -313,7 +326,8 @@ class Transmissions:
     async def _send(self, destination: Destination, transaction: Transaction) -> None:
         name = destination.server_name
         if transaction.is_durable and not destination.is_under_way:
-            begun = begin_transaction(name, 0, transaction.transaction_id, transaction.contents())
+            before = self._taken.pop(name)
+            begun = begin_transaction(name, before, transaction.transaction_id, transaction.contents())
             await self._ledger.write([begun])
             destination.is_under_way = True
             destination.drop(transaction.pdus)
@@ -336,10 +350,15 @@ class Transmissions:
         name = destination.server_name
         destination.failures = 0
         destination.careful = max(0, destination.careful - 1)
-        if transaction.is_durable:
+        if not transaction.is_durable:
+            return
+        id_, until = transaction.transaction_id, transaction.until
+        if transaction.edus or transaction.ends:
             edus = [end_outgoing_edu(name, edu.position, edu.number) for edu in transaction.edus]
-            await self._ledger.write([end_transaction(name, transaction.until), *edus, *transaction.ends])
-            destination.is_under_way = False
+            await self._ledger.write([end_transaction(name, until, id_), *edus, *transaction.ends])
+        else:
+            self._taken.put(name, id_, until)
+        destination.is_under_way = False
 
     async def _refused(self, destination: Destination, transaction: Transaction, error: PeerRefused) -> None:
         """Something in the transaction is wrong: find out what, and leave it out."""
@@ -358,21 +377,9 @@ class Transmissions:
             destination.noted.discard(pdu.room_id)
         destination.fall_behind()
         destination.careful = CAREFUL_FOR
-        await self._ledger.write([end_transaction(destination.server_name, 0)])
+        await self._ledger.write([end_transaction(destination.server_name, 0, transaction.transaction_id)])
         destination.is_under_way = False
         destination.has_edus = True
-
-
-def _first(destination: Destination, limit: int) -> list[OutgoingEvent]:
-    """The events that a server is sent next; they stay in the queue until it is written down that they are."""
-    found: list[OutgoingEvent] = []
-    size = 0
-    for event in islice(destination.queue, limit):
-        size += len(event.json)
-        if size > MAX_TRANSACTION_BYTES and found:
-            break
-        found.append(event)
-    return found
 
 
 async def _wait(woken: asyncio.Event, seconds: float) -> None:

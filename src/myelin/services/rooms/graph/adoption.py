@@ -19,6 +19,7 @@ from myelin.services.rooms.graph.placing import change_statements, memberships_o
 from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.graph.state_point import StatePoint, difference
 from myelin.services.rooms.room import MEMBER, Room
+from myelin.services.rooms.room_types import CREATE, type_statements
 from myelin.services.rooms.rows import EventIndex, membership_in
 from myelin.services.rooms.tip import Tip
 from myelin.services.rooms.writer import MAX_ATTEMPTS
@@ -146,6 +147,7 @@ class Adoption:
                 # Whoever invited may have named any version; who lets us in has shown the room.
                 *([] if row is None else [lift_from_timeline(room_id, position), put_room_version(room_id, version)]),
                 *arrival.statements(position, change, missing),
+                *(s for pdu in arrival.pdus.values() if pdu.type == CREATE for s in type_statements(pdu)),
                 drop_other_starts(room_id, start),
                 *beside,
             ],

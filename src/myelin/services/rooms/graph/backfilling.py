@@ -15,11 +15,12 @@ from myelin.matrix.state_resolution import resolve
 from myelin.services.rooms.graph.placing import derived_statements, is_hidden, memberships_of, row_statement
 from myelin.services.rooms.graph.redacting import Redacting, RedactionPlan
 from myelin.services.rooms.graph.room_graph import RoomGraph
+from myelin.services.rooms.graph.starts import Start, Starts
 from myelin.services.rooms.graph.state_point import StatePoint, difference
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.rooms.rows import EventIndex
 from myelin.store.events import HIDDEN, IN_TIMELINE, REJECTED
-from myelin.store.graph import FROM_THE_START, GraphStore, begin_later, found_missing, put_interval, put_missing
+from myelin.store.graph import FROM_THE_START, begin_later, found_missing, put_interval, put_missing
 from myelin.store.log import LogStore
 
 
@@ -37,12 +38,18 @@ class Backfilling:
     """Writes batches of old events."""
 
     def __init__(
-        self, database: Database, graph: RoomGraph, redacting: Redacting, indexes: Sequence[EventIndex]
+        self,
+        database: Database,
+        graph: RoomGraph,
+        redacting: Redacting,
+        indexes: Sequence[EventIndex],
+        starts: Starts,
     ) -> None:
         self._database = database
         self._graph = graph
         self._redacting = redacting
         self._indexes = indexes
+        self._starts = starts
 
     async def write(self, room: Room, pdus: Sequence[Pdu], state_before: StateMap) -> int:
         """Write those of the events that are not here yet, each after those that it hangs on; how many are accepted.
@@ -58,12 +65,13 @@ class Backfilling:
         referred = {prev for pdu in new for prev in pdu.prev_events} - {pdu.event_id for pdu in new}
         known = await self._graph.places(room.room_id, list(referred))
         missing = [(prev, pdu.event_id) for pdu in new for prev in pdu.prev_events if prev in referred - known.keys()]
-        members = {e for step in steps for (kind, _), e in step.changes.items() if kind == MEMBER and e}
-        members |= {event_id for (kind, _), event_id in state_before.items() if kind == MEMBER}
-        memberships = memberships_of((await self._graph.events.get(members, room.version)).values())
-        memberships.update(memberships_of(new))
+        start = await self._starts.of(room.room_id)
         async with self._database.transaction() as transaction:
-            await self._write(transaction, room, steps, plan, state_before, memberships, missing)
+            lowest = await LogStore(transaction).take_backward_positions(len(steps) + 1)
+            batch = Batch(room, lowest, steps, state_before)
+            start = await self._starts.checked(transaction, room.room_id, start, batch.end)
+            await self._write(transaction, batch, start.state, plan, missing)
+        self._starts.put(room.room_id, Start(lowest, state_before))
         self._graph.events.forget(pdu.event_id for pdu in new)
         return sum(not pdu.rejected for pdu in new)
 
@@ -76,10 +84,13 @@ class Backfilling:
         for place, pdu in enumerate(pdus, 1):
             base, before = await self._before(room, pdu, after, state_before, new)
             delta = difference(after_at(after, base, state_before), before)
-            state = before if pdu.state_key is None or pdu.rejected else {**before, pdu.key: pdu.event_id}
-            after[pdu.event_id] = place, state
-            steps.append(Step(pdu, StatePoint(base, delta), difference(now, state)))
-            now = state
+            changes = difference(now, before)
+            now = before
+            if pdu.state_key is not None and not pdu.rejected:
+                changes[pdu.key] = pdu.event_id
+                now = {**before, pdu.key: pdu.event_id}
+            after[pdu.event_id] = place, now
+            steps.append(Step(pdu, StatePoint(base, delta), changes))
         return steps
 
     async def _before(
@@ -95,7 +106,7 @@ class Backfilling:
         if not found:
             return 0, start
         base = max(place for place, _ in found)
-        states = [state for _, state in found]
+        states = list({id(state): state for _, state in found}.values())
         if len(states) == 1:
             return base, states[0]
         return base, await answer_with(resolve(states, room.version), self._graph.events.asking(room.version, new))
@@ -103,21 +114,22 @@ class Backfilling:
     async def _write(
         self,
         transaction: Transaction,
-        room: Room,
-        steps: Sequence[Step],
+        batch: "Batch",
+        start: StateMap,
         plan: RedactionPlan,
-        state_before: StateMap,
-        memberships: dict[str, str | None],
         missing: Iterable[tuple[str, str]],
     ) -> None:
-        lowest = await LogStore(transaction).take_backward_positions(len(steps) + 1)
-        end = lowest + len(steps) + 1
-        rows = await GraphStore(transaction).start(room.room_id, end)
-        start = {(kind, state_key): event_id for kind, state_key, event_id in rows}
+        room, steps = batch.room, batch.steps
         statements: list[Statement] = []
         for place, step in enumerate(steps, 1):
-            statements += self._event(step, lowest + place, lowest, place, plan)
-        statements += _intervals(room.room_id, lowest, end, steps, state_before, start, memberships)
+            statements += self._event(step, batch.lowest + place, batch.lowest, place, plan)
+        changes = batch.changes()
+        moved = list({**difference(start, batch.state_before), **changes})
+        members = {batch.state_before.get(key) for key in moved if key[0] == MEMBER}
+        members |= {e for key in changes if key[0] == MEMBER for _, e in changes[key]}
+        known = await self._graph.events.get((e for e in members if e is not None), room.version)
+        known.update((step.pdu.event_id, step.pdu) for step in steps)
+        statements += _intervals(batch, start, moved, changes, memberships_of(known.values()))
         statements += [found_missing(room.room_id, step.pdu.event_id) for step in steps]
         statements += [put_missing(room.room_id, event_id, referrer) for event_id, referrer in missing]
         grouped: dict[Sql, list[Sequence[object]]] = {}
@@ -144,30 +156,44 @@ def after_at(after: dict[str, tuple[int, StateMap]], base: int, start: StateMap)
     return next((state for place, state in after.values() if place == base), start)
 
 
+class Batch(NamedTuple):
+    """Events that are being written, at the positions after `lowest`."""
+
+    room: Room
+    lowest: int
+    steps: Sequence[Step]
+    state_before: StateMap
+
+    @property
+    def end(self) -> int:
+        """The position from which on everything was here."""
+        return self.lowest + len(self.steps) + 1
+
+    def changes(self) -> dict[StateKey, list[tuple[int, str | None]]]:
+        """For each entry that changes in the batch, at which positions, and to what."""
+        found: dict[StateKey, list[tuple[int, str | None]]] = {}
+        for position, step in enumerate(self.steps, self.lowest + 1):
+            for key, event_id in step.changes.items():
+                found.setdefault(key, []).append((position, event_id))
+        return found
+
+
 def _intervals(
-    room_id: str,
-    lowest: int,
-    end: int,
-    steps: Sequence[Step],
-    state_before: StateMap,
+    batch: Batch,
     start: StateMap,
-    memberships: dict[str, str | None],
+    moved: Sequence[StateKey],
+    changes: Mapping[StateKey, Sequence[tuple[int, str | None]]],
+    memberships: Mapping[str, str | None],
 ) -> Iterable[Statement]:
-    """The state's entries from the start to the end of a batch, where the state that was here begins."""
-    changes: dict[StateKey, list[tuple[int, str | None]]] = {}
-    for place, step in enumerate(steps, 1):
-        for key, event_id in step.changes.items():
-            changes.setdefault(key, []).append((lowest + place, event_id))
-    moved = [
-        key for key in {**start, **state_before, **changes} if key in changes or state_before.get(key) != start.get(key)
-    ]
+    """The entries that moved, from the start to the end of a batch, where the state that was here begins."""
+    room_id, end = batch.room.room_id, batch.end
     # First what was from the start makes room.
     for key in moved:
         if key in start:
             yield begin_later(room_id, *key, end)
     for key in moved:
-        later = changes.get(key, [])
-        line = [(FROM_THE_START, state_before.get(key)), *later]
+        later = changes.get(key, ())
+        line = [(FROM_THE_START, batch.state_before.get(key)), *later]
         for (at, event_id), until in zip(line, [*(p for p, _ in later), end], strict=True):
             if event_id is not None:
                 yield put_interval(room_id, *key, at, until, event_id, memberships.get(event_id))

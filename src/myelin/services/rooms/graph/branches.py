@@ -1,7 +1,7 @@
 """Events that hang elsewhere than at all ends of a room: what its ends and its state are then."""
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from myelin.bus.news import RoomEvents
@@ -11,6 +11,7 @@ from myelin.db.sql import Statement
 from myelin.matrix.events.pdu import Pdu, StateKey
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.ends import Ends, NewEnds
+from myelin.services.rooms.graph.events_by_id import NOTHING
 from myelin.services.rooms.graph.incoming import Incoming
 from myelin.services.rooms.graph.placing import (
     change_statements,
@@ -30,10 +31,17 @@ from myelin.services.rooms.writer import MAX_ATTEMPTS, PATIENCE
 from myelin.store.events import HIDDEN, IN_TIMELINE
 from myelin.store.graph import found_missing, put_floor, put_missing, put_whole_since
 
-MAX_ASIDE = 100
+MAX_ASIDE = 500
 """State events that are told with the event that made them current; where there are more, rooms are read again."""
 
 Open = Callable[[], Awaitable[tuple[Room, Tip]]]
+Beside = Callable[[int], Sequence[Statement]]
+"""What else is written, given the position."""
+
+
+def nothing_beside(_: int) -> Sequence[Statement]:
+    """Nothing else."""
+    return ()
 
 
 class Change(NamedTuple):
@@ -90,7 +98,7 @@ class Branches:
         plan = await self._redacting.plan(room, [pdu])
         extremities = (*ends.others, *((pdu.event_id,) if ends.is_end else ()))
         tip.extremities, tip.depth = extremities, await self._depth(room, ends, pdu)
-        return self._write(room, tip, pdu, before, change, plan, ends)
+        return self._write(room, tip, item, before, change, plan, ends)
 
     async def point_before(self, room: Room, item: Incoming) -> StatePoint:
         """The state before an event. Raises TooMuchWork, or NotFound where that is not known."""
@@ -113,14 +121,15 @@ class Branches:
             entries = {key: e for key, e in now.delta.items() if room.state.get(key) != e}
         else:
             entries = difference(room.state, await self._graph.whole(room, now))
-        return await self.change_of(room, entries, pdu)
+        return await self.change_of(room, entries, {pdu.event_id: pdu})
 
-    async def change_of(self, room: Room, entries: dict[StateKey, str | None], pdu: Pdu | None = None) -> Change:
-        """A change with the events that it needs; one that is being written may be given."""
-        known = {} if pdu is None else {pdu.event_id: pdu}
+    async def change_of(
+        self, room: Room, entries: dict[StateKey, str | None], known: Mapping[str, Pdu] = NOTHING
+    ) -> Change:
+        """A change with the events that it needs; some that are at hand may be given."""
         wanted = [e for e in entries.values() if e is not None and e not in known]
         pdus = await self._graph.events.get(wanted, room.version) if wanted else {}
-        pdus.update({e: known[e] for e in entries.values() if e in known})
+        pdus.update({e: known[e] for e in entries.values() if e is not None and e in known})
         return Change(entries, pdus, frozenset(key for key in entries if key in room.state))
 
     async def _depth(self, room: Room, ends: NewEnds, pdu: Pdu) -> int:
@@ -128,8 +137,16 @@ class Branches:
         return max([other.depth for other in others.values()] + ([pdu.depth] if ends.is_end else []), default=pdu.depth)
 
     def _write(
-        self, room: Room, tip: Tip, pdu: Pdu, before: StatePoint, change: Change, plan: RedactionPlan, ends: NewEnds
+        self,
+        room: Room,
+        tip: Tip,
+        item: Incoming,
+        before: StatePoint,
+        change: Change,
+        plan: RedactionPlan,
+        ends: NewEnds,
     ) -> Write:
+        pdu = item.pdu
         shown = plan.shown_as.get(pdu.event_id, pdu)
         is_shown = pdu.event_id not in plan.hidden and not is_hidden(pdu)
         is_gap = bool(ends.missing) and len(ends.missing) == len(set(pdu.prev_events))
@@ -149,6 +166,7 @@ class Branches:
                     if change.ended or is_gap or not is_shown
                     else ()
                 ),
+                *item.sending_on(position),
             ],
             chain=tip,
             tip=(tip.extremities, tip.depth),
@@ -159,7 +177,8 @@ class Branches:
                     state=tuple(change.entries.items()),
                     aside=aside,
                     is_gap=is_gap,
-                )
+                ),
+                *item.news_of_sending_on,
             ],
         )
 
@@ -172,7 +191,7 @@ class Branches:
                     yield from index.became_state(other)
 
     def state_write(
-        self, room: Room, tip: Tip, change: Change, more: Sequence[Statement] = (), *, is_whole: bool = False
+        self, room: Room, tip: Tip, change: Change, more: Beside = nothing_beside, *, is_whole: bool = False
     ) -> Write:
         """A change of the state by no event at all; `is_whole` says that nothing lacks in it any more."""
         return Write(
@@ -180,11 +199,19 @@ class Branches:
                 *self._changes(room.room_id, position, change, None),
                 move_statement(room.room_id, position, ended=change.ended),
                 *([put_whole_since(room.room_id, position)] if is_whole else ()),
-                *more,
+                *more(position),
             ],
             chain=tip,
             tip=(tip.extremities, tip.depth),
-            news=[RoomEvents(room.room_id, (), state=tuple(change.entries.items()), aside=change.aside(""))],
+            news=[
+                RoomEvents(
+                    room.room_id,
+                    (),
+                    state=tuple(change.entries.items()),
+                    aside=change.aside(""),
+                    is_whole=is_whole,
+                )
+            ],
         )
 
 

@@ -1,5 +1,6 @@
 """Events that authorize others, the most recently used ones in memory: what resolutions and auth checks ask for."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +15,8 @@ MAX_HELD = 5_000
 """Events in memory, about 20 MB."""
 MAX_ASKED = 20_000
 """Events looked at for one resolution or one auth chain. The largest rooms of the network need a few thousand."""
-AT_ONCE = 1_000
+AT_ONCE = 200
+"""Events that are read before others have their turn."""
 NOTHING: Mapping[str, Pdu] = {}
 
 
@@ -46,6 +48,7 @@ class EventsById:
                 found[row.event_id] = pdu = to_pdu(row, version)
                 if pdu.state_key is not None:
                     self._hold(pdu)
+            await asyncio.sleep(0)
         return found
 
     def forget(self, event_ids: Iterable[str]) -> None:

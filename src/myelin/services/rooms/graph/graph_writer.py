@@ -1,6 +1,7 @@
 """Writes events that do not simply come next on our own tip."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from myelin.db.committer import Committer, GuardFailed, Write
 from myelin.db.connection import Database, DatabaseError
@@ -11,14 +12,16 @@ from myelin.services.rooms.building import MAX_ENDS, Builder
 from myelin.services.rooms.cache import Rooms
 from myelin.services.rooms.graph.adoption import Adoption, Arrival
 from myelin.services.rooms.graph.backfilling import Backfilling
-from myelin.services.rooms.graph.branches import Branches, Open, write_alone
+from myelin.services.rooms.graph.branches import MAX_ASIDE, Beside, Branches, Open, nothing_beside, write_alone
 from myelin.services.rooms.graph.ends import Ends
+from myelin.services.rooms.graph.events_by_id import NOTHING
 from myelin.services.rooms.graph.incoming import Incoming
 from myelin.services.rooms.graph.linear import LinearWriting
 from myelin.services.rooms.graph.outliers import Outliers
 from myelin.services.rooms.graph.outside_memberships import OutsideMemberships
 from myelin.services.rooms.graph.redacting import Redacting
 from myelin.services.rooms.graph.room_graph import RoomGraph
+from myelin.services.rooms.graph.starts import Starts
 from myelin.services.rooms.graph.state_point import difference
 from myelin.services.rooms.graph.ties import Ties
 from myelin.services.rooms.room import Room
@@ -26,8 +29,25 @@ from myelin.services.rooms.rows import EventIndex
 from myelin.services.rooms.writer import MAX_ATTEMPTS
 
 NewState = StateMap | Callable[[StateMap], StateMap]
-REPLACED_AT_ONCE = 5_000
-"""Entries of a state that are replaced in one write."""
+REPLACED_AT_ONCE = MAX_ASIDE
+"""Entries of a state that are replaced in one write: so many are told with their events, and hold up nobody."""
+
+
+class Replacing(NamedTuple):
+    """A state that is to be, and what is written with it."""
+
+    state: NewState
+    known: Mapping[str, Pdu]
+    with_each: Beside
+    beside: Sequence[Statement]
+
+    def wanted(self, now: StateMap) -> StateMap:
+        """The state that is to be where it is this now."""
+        return self.state(now) if callable(self.state) else self.state
+
+    def more(self, *, is_last: bool) -> Beside:
+        """What is written with one of the writes."""
+        return lambda position: [*self.with_each(position), *(self.beside if is_last else ())]
 
 
 class GraphWriter:
@@ -54,7 +74,8 @@ class GraphWriter:
         self._outliers = Outliers(database, committer, graph.events)
         self._adoption = Adoption(database, rooms, graph, committer, indexes)
         self._outside = OutsideMemberships(database, rooms, committer)
-        self._backfilling = Backfilling(database, graph, redacting, indexes)
+        self._starts = Starts(database)
+        self._backfilling = Backfilling(database, graph, redacting, indexes, self._starts)
 
     def is_live(self, room: Room) -> bool:
         """Whether one of our users is in the room, so that its events reach this server."""
@@ -140,6 +161,10 @@ class GraphWriter:
         """
         await self._outside.put(version, event)
 
+    async def start_of(self, room_id: str) -> StateMap:
+        """The state before all that is here of a room; its events are here."""
+        return (await self._starts.of(room_id)).state
+
     async def backfill(self, room_id: str, pdus: Sequence[Pdu], state_before: StateMap) -> int:
         """Write events older than all that is here, each after those that it hangs on; how many are new and accepted.
 
@@ -147,13 +172,24 @@ class GraphWriter:
         """
         return await self._backfilling.write(await self._rooms.get(room_id), pdus, state_before)
 
-    async def replace_state(self, room_id: str, state: NewState, *, beside: Sequence[Statement] = ()) -> None:
-        """The room's state is this, from new positions on; its events are here. `beside` is written with the last.
+    async def replace_state(
+        self,
+        room_id: str,
+        state: NewState,
+        *,
+        known: Mapping[str, Pdu] = NOTHING,
+        with_each: Beside = nothing_beside,
+        beside: Sequence[Statement] = (),
+    ) -> None:
+        """The room's state is this, from new positions on; its events are here, and `known` are some of them.
 
-        A function is given the state as it is when it is replaced.
+        What is much takes several writes; `with_each` gives what is written with each of them, `beside` is written with
+        the last. A function is given the state as it is when it is replaced.
         """
-        while not await self._replace_some(room_id, state, beside):
-            pass
+        replacing = Replacing(state, known, with_each, beside)
+        is_done = False
+        while not is_done:
+            is_done = await self._replace_some(room_id, replacing)
 
     async def set_ends(self, room_id: str, ends: Sequence[str], depth: int) -> None:
         """These are the room's ends, after a repair; what its state is then is another matter."""
@@ -165,20 +201,20 @@ class GraphWriter:
 
         await write_alone(self._rooms, self._committer, room_id, make)
 
-    async def _replace_some(self, room_id: str, state: NewState, beside: Sequence[Statement]) -> bool:
+    async def _replace_some(self, room_id: str, replacing: Replacing) -> bool:
         """Replace as much as one write takes; whether that was all."""
         done = False
 
         async def make(open_room: Open) -> Write | None:
             nonlocal done
             room, tip = await open_room()
-            entries = difference(room.state, state(room.state) if callable(state) else state)
+            entries = difference(room.state, replacing.wanted(room.state))
             some: dict[StateKey, str | None] = dict(list(entries.items())[:REPLACED_AT_ONCE])
             done = len(some) == len(entries)
-            if not some and not beside:
+            if not some and not replacing.beside:
                 return None
-            change = await self._branches.change_of(room, some)
-            return self._branches.state_write(room, tip, change, beside if done else (), is_whole=done)
+            change = await self._branches.change_of(room, some, replacing.known)
+            return self._branches.state_write(room, tip, change, replacing.more(is_last=done), is_whole=done)
 
         await write_alone(self._rooms, self._committer, room_id, make)
         return done

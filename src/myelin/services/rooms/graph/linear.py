@@ -31,7 +31,7 @@ class LinearWriting:
         plan = await self._redacting.plan(room, [item.pdu for item in todo if item.is_accepted])
         # The tip may have moved meanwhile; from here on nothing is awaited until all is handed to the Committer.
         count = 0 if tip.dead or room.tip is not tip else linear_run(tip, todo)
-        writes = [self._chain(room, tip, run, plan) for run in _runs([item.pdu for item in todo[:count]], plan)]
+        writes = [self._chain(room, tip, run, plan) for run in _runs(todo[:count], plan)]
         for write in writes:
             self._committer.submit(write)
         if writes:
@@ -42,16 +42,17 @@ class LinearWriting:
                     raise outcome
         return count
 
-    def _chain(self, room: Room, tip: Tip, run: Sequence[Pdu], plan: RedactionPlan) -> Write:
+    def _chain(self, room: Room, tip: Tip, run: Sequence[Incoming], plan: RedactionPlan) -> Write:
         """One write: events that are shown, or one that is not."""
-        shown = [plan.shown_as.get(pdu.event_id, pdu) for pdu in run]
+        shown = [plan.shown_as.get(item.pdu.event_id, item.pdu) for item in run]
         for pdu in shown:
             tip.extend(pdu, room.state)
         firsts = tip.firsts.copy()
-        hidden = _hides(run[0], plan)
+        hidden = _hides(run[0].pdu, plan)
 
         def statements(first: int) -> Iterable[Statement]:
-            for offset, (pdu, as_shown) in enumerate(zip(run, shown, strict=True)):
+            for offset, (item, as_shown) in enumerate(zip(run, shown, strict=True)):
+                pdu = item.pdu
                 if hidden:
                     yield from hidden_statements(pdu, first)
                 else:
@@ -59,13 +60,17 @@ class LinearWriting:
                     position = first + offset
                     yield from linear_statements(pdu, as_shown, position, is_first=is_first, indexes=self._indexes)
                 yield from plan.statements.get(pdu.event_id, ())
+                yield from item.sending_on(first + offset)
 
         return Write(
             statements,
             positions=len(run),
             chain=tip,
             tip=(tip.extremities, tip.depth),
-            news=[RoomEvents(room.room_id, ()) if hidden else room_news(shown)],
+            news=[
+                RoomEvents(room.room_id, ()) if hidden else room_news(shown),
+                *(news for item in run for news in item.news_of_sending_on),
+            ],
         )
 
 
@@ -79,16 +84,16 @@ def linear_run(tip: Tip, todo: Sequence[Incoming]) -> int:
     return len(todo)
 
 
-def _runs(pdus: Sequence[Pdu], plan: RedactionPlan) -> Iterable[list[Pdu]]:
-    run: list[Pdu] = []
-    for pdu in pdus:
-        if _hides(pdu, plan):
+def _runs(items: Sequence[Incoming], plan: RedactionPlan) -> Iterable[list[Incoming]]:
+    run: list[Incoming] = []
+    for item in items:
+        if _hides(item.pdu, plan):
             if run:
                 yield run
-            yield [pdu]
+            yield [item]
             run = []
         else:
-            run.append(pdu)
+            run.append(item)
     if run:
         yield run
 

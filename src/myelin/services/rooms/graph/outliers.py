@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
 
-import orjson
-
 from myelin.db.committer import Committer, Write
 from myelin.db.connection import Database
 from myelin.db.sql import Statement
@@ -13,8 +11,8 @@ from myelin.services.rooms.graph.events_by_id import EventsById
 from myelin.services.rooms.graph.incoming import Incoming
 from myelin.services.rooms.graph.placing import row_statement
 from myelin.services.rooms.graph.state_point import StatePoint
-from myelin.store.events import OUTLIER, REJECTED, SOFT_FAILED
-from myelin.store.graph import put_outlier
+from myelin.services.rooms.rows import event_row
+from myelin.store.events import OUTLIER, REJECTED, SOFT_FAILED, put_outlier
 from myelin.store.log import LogStore
 
 AT_ONCE = 500
@@ -57,14 +55,4 @@ def _flags(item: Incoming) -> int:
 
 
 def _statement(pdu: Pdu, position: int, is_rejected: bool) -> Statement:
-    return put_outlier(
-        position,
-        pdu.event_id,
-        pdu.room_id,
-        pdu.type,
-        pdu.sender,
-        pdu.state_key,
-        pdu.origin_server_ts,
-        OUTLIER | REJECTED if is_rejected else OUTLIER,
-        orjson.dumps(pdu.raw),
-    )
+    return event_row(put_outlier, pdu, position, OUTLIER | REJECTED if is_rejected else OUTLIER)

@@ -10,12 +10,13 @@ from myelin.services.rooms.graph.state_point import StatePoint, encode_delta
 from myelin.services.rooms.rows import (
     MEMBER,
     EventIndex,
+    event_row,
     membership_in,
     relation_statements,
     state_statements,
 )
-from myelin.store.events import HIDDEN, IN_TIMELINE
-from myelin.store.graph import place_event, put_move
+from myelin.store.events import HIDDEN, IN_TIMELINE, place_event
+from myelin.store.graph import put_move
 from myelin.store.state import begin_state, end_state, remember_room
 
 DUMMY = "org.matrix.dummy_event"
@@ -29,19 +30,10 @@ def is_hidden(pdu: Pdu) -> bool:
 
 def row_statement(pdu: Pdu, position: int, flags: int, before: StatePoint | None) -> Statement:
     """The event's row; without a point the state before it is the room's right before its position."""
-    return place_event(
-        position,
-        pdu.event_id,
-        pdu.room_id,
-        pdu.type,
-        pdu.sender,
-        pdu.state_key,
-        pdu.origin_server_ts,
-        flags,
-        None if before is None else before.base,
-        None if before is None else encode_delta(before.delta),
-        orjson.dumps(pdu.raw),
-    )
+    if before is None:
+        return event_row(place_event, pdu, position, flags)
+    delta = encode_delta(before.delta)
+    return event_row(place_event, pdu, position, flags, state_base=before.base, state_delta=delta)
 
 
 def derived_statements(pdu: Pdu, shown: Pdu, position: int, indexes: Sequence[EventIndex]) -> Iterable[Statement]:

@@ -5,7 +5,6 @@ from functools import partial
 
 import structlog
 
-from myelin.bus.news import EventForwarded
 from myelin.db.committer import Committer, Write
 from myelin.db.connection import DatabaseError
 from myelin.matrix.auth_rules import auth_event_keys_for, check_auth_rules
@@ -21,7 +20,6 @@ from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.graph.state_point import StatePoint
 from myelin.services.rooms.room import CREATE, Room
 from myelin.services.rooms.tip import Tip
-from myelin.store.destinations import put_forwarded_event
 
 _log = structlog.get_logger("myelin.rooms")
 
@@ -73,8 +71,7 @@ class Ties:
             _log.warning("nobody here may tie the ends of a room", room_id=room.room_id, ends=len(tip.extremities))
             return None
         written.append(pdu)
-        write = await self._branches.make(open_room, Incoming(pdu, before))
-        return None if write is None else self._sent(write, pdu)
+        return await self._branches.make(open_room, Incoming(pdu, before, sent_on_from=self._server_name))
 
     async def _build(self, room: Room, tip: Tip, ends: Sequence[str], before: StatePoint) -> Pdu | None:
         """The event by the first of our users who may send it."""
@@ -94,13 +91,3 @@ class Ties:
                 continue
             return pdu
         return None
-
-    def _sent(self, write: Write, pdu: Pdu) -> Write:
-        """The same write, which has the event sent to the room's other servers too."""
-        statements = write.statements
-        write.statements = lambda position: [
-            *statements(position),
-            put_forwarded_event(position, pdu.room_id, pdu.event_id, self._server_name),
-        ]
-        write.news = [*write.news, EventForwarded(pdu.room_id, pdu.event_id, self._server_name)]
-        return write
