@@ -73,7 +73,7 @@ class HttpsAnswer:
                 return
             if not isinstance(part, aiohttp.BodyPartReader):
                 raise RequestFailed(f"{host}: a part that is made of parts")
-            yield HttpsPart(part, host)
+            yield HttpsPart(part, host, reader)
 
     @staticmethod
     def _whole(content: bytes, max_bytes: int) -> bytes:
@@ -99,10 +99,11 @@ class HttpsAnswer:
 class HttpsPart:
     """One part of a multipart answer."""
 
-    __slots__ = ("_host", "_part", "headers")
+    __slots__ = ("_host", "_part", "_reader", "headers")
 
-    def __init__(self, part: aiohttp.BodyPartReader, host: str) -> None:
+    def __init__(self, part: aiohttp.BodyPartReader, host: str, reader: aiohttp.MultipartReader) -> None:
         self._part = part
+        self._reader = reader
         self._host = host
         self.headers = part.headers
 
@@ -113,6 +114,11 @@ class HttpsPart:
     def chunks(self, max_bytes: int) -> AsyncIterator[bytes]:
         """The part as it arrives. Raises AnswerTooLarge or RequestFailed."""
         return _bounded(self._part.read_chunk, self._host, max_bytes)
+
+    async def check_ended(self) -> None:
+        """After the last chunk: raises RequestFailed where no boundary follows, so that the part may be cut off."""
+        with _failures(self._host):
+            await self._reader.next()
 
 
 async def _bounded(read: Callable[[int], Awaitable[bytes]], host: str, max_bytes: int) -> AsyncIterator[bytes]:

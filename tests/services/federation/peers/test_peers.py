@@ -459,6 +459,16 @@ async def test_a_file_that_is_too_large_or_no_file_is_refused(house: House, hand
     assert not house.waits()
 
 
+@pytest.mark.parametrize("cut", [3, 5, 7, 9, 12])
+async def test_a_file_without_the_boundary_after_it_is_refused(house: House, cut: int):
+    """It may be cut off: kept, it would be served for ever."""
+    handle = answering(body=MULTIPART.rstrip(b"\r\n")[:-cut], Content_Type="multipart/mixed; boundary=xyz")
+    async with house.peer(handle):
+        with pytest.raises(PeerFailed):
+            await download(house)
+    assert not house.waits()
+
+
 async def test_a_file_that_breaks_off_is_told(house: House):
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
