@@ -150,5 +150,5 @@ def _check(answer: bytes, rooms: int) -> None:
     """Raise unless the answer counts all rooms and has those of the window."""
     body = orjson.loads(answer)
     counted, shown = body["lists"]["all"]["count"], len(body["rooms"])
-    if counted < rooms or shown != min(WINDOW, rooms):
-        raise RuntimeError(f"{counted} rooms counted and {shown} shown, not {rooms} and {min(WINDOW, rooms)}")
+    if counted < rooms or shown != min(WINDOW, counted):
+        raise RuntimeError(f"{counted} rooms counted and {shown} shown, not {rooms} and {min(WINDOW, counted)}")

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-REQUEST_DEADLINE_SECONDS = 120
+REQUEST_DEADLINE_SECONDS = 400
 
 
 class RequestFailed(Exception):

@@ -6,13 +6,12 @@ after it; whatever comes while nothing was asked ends it.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-from multidict import CIMultiDict
 
 from myelin.http.client import RequestFailed
 
@@ -35,11 +34,13 @@ class ConnectionDropped(RequestFailed):
 
 
 class Head(NamedTuple):
-    """The beginning of an answer; its body arrives in `content`."""
+    """An answer whose body is there, or arrives in `content`."""
 
     status: int
-    headers: Mapping[str, str]
-    content: StreamReader
+    fields: Sequence[tuple[bytes, bytes]]
+    length: int
+    """What the answer says of its body's length; -1 where it says nothing."""
+    content: bytes | StreamReader
 
 
 class HttpsConnection(BaseProtocol):
@@ -47,7 +48,8 @@ class HttpsConnection(BaseProtocol):
 
     __slots__ = (
         "_asked", "_body", "_deadline", "_ends_with_connection", "_fields", "_head_size", "_host", "_is_complete",
-        "_is_kept_alive", "_on_lost", "_responses", "_saw_bytes", "_status", "_unread", "idle_since",
+        "_is_headed", "_is_kept_alive", "_length", "_on_lost", "_pieces", "_responses", "_saw_bytes", "_status",
+        "_unread", "idle_since",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +63,9 @@ class HttpsConnection(BaseProtocol):
         self._body: StreamReader | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._fields: list[tuple[bytes, bytes]] = []
+        self._pieces: list[bytes] = []
+        self._is_headed = False
+        self._length = -1
         self._status = 0
         self._head_size = self._unread = 0
         self._saw_bytes = self._ends_with_connection = False
@@ -89,7 +94,8 @@ class HttpsConnection(BaseProtocol):
         asked: asyncio.Future[Head] = self._loop.create_future()
         self._asked = asked
         self._body = None
-        self._is_complete = self._is_kept_alive = self._saw_bytes = self._ends_with_connection = False
+        self._pieces = []
+        self._is_headed = self._is_complete = self._is_kept_alive = self._saw_bytes = self._ends_with_connection = False
         self._status = self._head_size = self._unread = 0
         self._deadline = self._loop.call_later(timeout_s, self._time_out)
         self.transport.write(request)
@@ -131,13 +137,17 @@ class HttpsConnection(BaseProtocol):
             return
         self._saw_bytes = True
         self._unread += len(data)
+        wrong = ""
         try:
             self._responses.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
-            self._misbehaved(str(error.__context__ or error))
-            return
-        if self._unread > MAX_HEAD_BYTES and not self._is_complete:
-            self._misbehaved("too much around the body")
+            wrong = str(error.__context__ or error) or "it cannot be read"
+        if self._is_headed and self._asked is not None:
+            self._answer(self._asked)
+        if not wrong and self._unread > MAX_HEAD_BYTES and not self._is_complete:
+            wrong = "too much around the body"
+        if wrong:
+            self._misbehaved(wrong)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The other side hung up, or this one did."""
@@ -167,7 +177,7 @@ class HttpsConnection(BaseProtocol):
 
     def on_message_begin(self) -> None:
         """An answer begins: the one that was asked for, or one after interim ones."""
-        if self._is_complete or self._body is not None:
+        if self._is_complete or self._is_headed:
             raise RequestFailed("more than one answer")
         self._fields = []
 
@@ -176,39 +186,50 @@ class HttpsConnection(BaseProtocol):
         self._head_size += len(name) + len(value)
         if self._head_size > MAX_HEAD_BYTES:
             raise RequestFailed("too long a head")
-        if self._body is None:
+        if not self._is_headed:
             self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is there: whoever asked has the answer, and reads the body as it comes."""
+        """The head is there, of the answer or of one before it."""
         self._status = status = self._responses.get_status_code()
         if status < _FIRST_FINAL:
             if status == _SWITCHING_PROTOCOLS:
                 raise RequestFailed("nobody asked for another protocol")
             return
-        headers: CIMultiDict[str] = CIMultiDict(
-            [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in self._fields]
-        )
-        coding = headers.get("Transfer-Encoding")
-        if coding is not None and coding.lower() != "chunked":
+        codings = [value.strip().lower() for name, value in self._fields if name.lower() == b"transfer-encoding"]
+        lengths = [int(value) for name, value in self._fields if name.lower() == b"content-length"]
+        if codings not in ([], [b"chunked"]):
             raise RequestFailed("a transfer coding that nobody asked for")
-        self._ends_with_connection = coding is None and "Content-Length" not in headers and status not in _WITHOUT_BODY
+        self._ends_with_connection = not codings and not lengths and status not in _WITHOUT_BODY
         self._is_kept_alive = not self._ends_with_connection and self._responses.should_keep_alive()
-        self._body = StreamReader(self, BODY_BUFFER_BYTES, loop=self._loop)
-        if self._asked is not None and not self._asked.done():
-            self._asked.set_result(Head(status, headers, self._body))
+        self._length = lengths[0] if lengths else -1
+        self._is_headed = True
 
     def on_body(self, data: bytes) -> None:
         """Some of the body."""
-        if self._body is None:
+        if not self._is_headed:
             raise RequestFailed("an interim answer with a body")
         self._unread = 0
-        self._body.feed_data(data)
+        if self._body is None:
+            self._pieces.append(data)
+        else:
+            self._body.feed_data(data)
 
     def on_message_complete(self) -> None:
         """An answer ends; after an interim one the right one follows."""
         if self._status >= _FIRST_FINAL:
             self._complete()
+
+    def _answer(self, asked: "asyncio.Future[Head]") -> None:
+        """Hand over what is there, with a stream for the rest of a body that has not come at once."""
+        self._asked = None
+        content: bytes | StreamReader = b"".join(self._pieces)
+        if not self._is_complete:
+            content = self._body = StreamReader(self, BODY_BUFFER_BYTES, loop=self._loop)
+            for piece in self._pieces:
+                self._body.feed_data(piece)
+        if not asked.done():
+            asked.set_result(Head(self._status, self._fields, self._length, content))
 
     def _complete(self) -> None:
         self._is_complete = True

@@ -33,6 +33,7 @@ class HttpsPool:
         self._limit_per_target = limit_per_target
         self._lines: dict[HttpsTarget, _Line] = {}
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._users = 0
         self._idle: dict[HttpsConnection, HttpsTarget] = {}
         self._open: set[HttpsConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -43,7 +44,9 @@ class HttpsPool:
     def is_ready(self, target: HttpsTarget, idle_within_s: float) -> bool:
         """Whether a connection is there that can be lent without waiting."""
         line = self._lines.get(target)
-        if line is None or not line.idle or line.slots.locked() or self._slots.locked():
+        if line is None or not line.idle:
+            return False
+        if line.users >= self._limit_per_target or self._users >= MAX_CONNECTIONS:
             return False
         connection, now = line.idle[-1], asyncio.get_running_loop().time()
         return connection.is_usable and connection.idle_since >= now - idle_within_s
@@ -54,6 +57,7 @@ class HttpsPool:
         if line is None:
             line = self._lines[target] = _Line(self._limit_per_target)
         line.users += 1
+        self._users += 1
         try:
             await line.slots.acquire()
             try:
@@ -68,6 +72,7 @@ class HttpsPool:
                 raise
         except BaseException:
             line.users -= 1
+            self._users -= 1
             self._tidy(target, line)
             raise
 
@@ -76,6 +81,7 @@ class HttpsPool:
         connection.release()
         line = self._lines[target]
         line.users -= 1
+        self._users -= 1
         line.slots.release()
         self._slots.release()
         if connection.is_usable:

@@ -17,6 +17,16 @@ class MediaRow(NamedTuple):
     uploader: str | None
     created_ts: int
     expires_ts: int | None
+    last_access_ts: int | None
+
+
+class MediaName(NamedTuple):
+    """A media ID, and what it takes to remove it."""
+
+    origin: str
+    media_id: str
+    sha256: bytes | None
+    size: int | None
 
 
 class Pending(NamedTuple):
@@ -37,8 +47,8 @@ class MediaStore(Store):
     """Media by origin and media ID."""
 
     @query(
-        "SELECT origin, media_id, sha256, size, content_type, filename, uploader, created_ts, expires_ts"
-        " FROM media WHERE origin = :origin AND media_id = :media_id"
+        "SELECT origin, media_id, sha256, size, content_type, filename, uploader, created_ts, expires_ts,"
+        " last_access_ts FROM media WHERE origin = :origin AND media_id = :media_id"
     )
     async def media(self, origin: str, media_id: str) -> MediaRow | None:
         """What is known of a media ID."""
@@ -92,6 +102,33 @@ class MediaStore(Store):
     @query("DELETE FROM media WHERE origin = :origin AND media_id = :media_id")
     async def delete_media(self, origin: str, media_id: str) -> int:
         """Forget a media ID; its file stays."""
+
+    @query("SELECT origin, media_id, sha256, size FROM media WHERE uploader = :uploader LIMIT :limit")
+    async def uploads(self, uploader: str, limit: int) -> list[MediaName]:
+        """What a user uploaded, or reserved to upload."""
+
+    @query(
+        "SELECT origin, media_id, sha256, size FROM media WHERE uploader IN (SELECT user_id FROM erased_users)"
+        " LIMIT :limit"
+    )
+    async def uploads_of_erased(self, limit: int) -> list[MediaName]:
+        """What erased users uploaded, or reserved to upload."""
+
+    @query("UPDATE media SET last_access_ts = :now WHERE origin = :origin AND media_id = :media_id")
+    async def note_access(self, origin: str, media_id: str, now: int) -> int:
+        """Somebody asked for a copy."""
+
+    @query("SELECT COALESCE(SUM(size), 0) FROM media WHERE origin <> :own", slow=True)
+    async def remote_bytes(self, own: str) -> int:
+        """The size of all copies of other servers' media."""
+
+    @query(
+        "SELECT origin, media_id, sha256, size FROM media WHERE origin <> :own"
+        " ORDER BY COALESCE(last_access_ts, created_ts), origin, media_id LIMIT :limit",
+        slow=True,
+    )
+    async def oldest_remote(self, own: str, limit: int) -> list[MediaName]:
+        """The copies that nobody asked for longest."""
 
     @query("SELECT COUNT(*) FROM media WHERE sha256 = :sha256")
     async def uses(self, sha256: bytes) -> int:

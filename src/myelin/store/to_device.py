@@ -21,6 +21,21 @@ class ToDeviceRecipient(NamedTuple):
     device_id: str
 
 
+class WaitingMessage(NamedTuple):
+    """A message that waits, without its text; `sender` is whom it counts for."""
+
+    position: int
+    sender: str
+    size: int
+
+
+class WaitingSize(NamedTuple):
+    """How much waits for a device."""
+
+    messages: int
+    bytes: int
+
+
 class ToDeviceStore(Store):
     """Reads and removes messages."""
 
@@ -44,6 +59,26 @@ class ToDeviceStore(Store):
         """Remove what was delivered."""
 
     @query(
+        "SELECT COUNT(*), COALESCE(SUM(LENGTH(json)), 0) FROM to_device_messages"
+        " WHERE user_id = :user_id AND device_id = :device_id"
+    )
+    async def size(self, user_id: str, device_id: str) -> WaitingSize:
+        """How much waits for a device."""
+
+    @query(
+        "SELECT position, sender, LENGTH(json) FROM to_device_messages"
+        " WHERE user_id = :user_id AND device_id = :device_id ORDER BY position"
+    )
+    async def waiting(self, user_id: str, device_id: str) -> list[WaitingMessage]:
+        """What waits for a device, the oldest first."""
+
+    @query(
+        "DELETE FROM to_device_messages WHERE user_id = :user_id AND device_id = :device_id AND position IN :positions"
+    )
+    async def delete_at(self, user_id: str, device_id: str, positions: list[int]) -> int:
+        """Remove some of a device's messages."""
+
+    @query(
         "SELECT position, user_id, device_id FROM to_device_messages"
         " WHERE position >= :first AND position <= :last ORDER BY position"
     )
@@ -52,11 +87,11 @@ class ToDeviceStore(Store):
 
 
 @statement(
-    "INSERT INTO to_device_messages (user_id, device_id, position, json)"
-    " VALUES (:user_id, :device_id, :position, :json)"
+    "INSERT INTO to_device_messages (user_id, device_id, position, json, sender)"
+    " VALUES (:user_id, :device_id, :position, :json, :sender)"
 )
-def add_to_device_message(user_id: str, device_id: str, position: int, json: bytes) -> Statement:
-    """Leave a message for a device."""
+def add_to_device_message(user_id: str, device_id: str, position: int, json: bytes, sender: str) -> Statement:
+    """Leave a message for a device; it counts for `sender`, a user of this server or the server of another's."""
 
 
 @statement("DELETE FROM to_device_messages WHERE user_id = :user_id AND device_id = :device_id")

@@ -11,17 +11,20 @@ import pytest
 from inprocess import SERVER_NAME, make_config
 from myelin.app.build import lay_ground
 from myelin.config.sections.storage import Media, ThumbnailSize
+from myelin.db.connection import Database
 from myelin.http.content_disposition import INLINE_TYPES, content_disposition
 from myelin.matrix.errors import MatrixError, NotFound, TooLarge
 from myelin.services.media.downloads import Downloads
 from myelin.services.media.files import ABANDONED_AFTER_S, ContentFiles
 from myelin.services.media.incoming import Upload
 from myelin.services.media.ports import RemoteFile
+from myelin.services.media.remote_cache import RemoteCache
+from myelin.services.media.removal import MediaRemoval
 from myelin.services.media.thumbnail_image import crop, scale
 from myelin.services.media.thumbnail_size import Size, covering_size, largest_size, size_just_above
 from myelin.services.media.uploads import EXPIRED_KEPT_MS, Uploads
 from myelin.services.media.waiting import Arrivals
-from myelin.store.media import MediaStore
+from myelin.store.media import MediaStore, ThumbnailStore
 from myelin.telemetry.ambient import SystemRandomness
 from polling import DEADLINE_S
 
@@ -60,21 +63,30 @@ class OtherServer:
 class House:
     """The services of media on a database of their own."""
 
-    def __init__(self, folder: Path, store: MediaStore, clock: HeldClock, remote: OtherServer) -> None:
+    def __init__(
+        self, folder: Path, database: Database, clock: HeldClock, remote: OtherServer, remote_bytes: int
+    ) -> None:
+        store = MediaStore(database)
         config, randomness = Media(max_upload_size=1000), SystemRandomness()
         self.clock = clock
         self.files = ContentFiles(folder / "media", randomness)
         arrivals = Arrivals(clock)
         self.uploads = Uploads(SERVER_NAME, config, store, self.files, arrivals, clock, randomness)
-        self.downloads = Downloads(SERVER_NAME, 1000, store, self.files, arrivals, clock, [remote])
+        self.store = store
+        self.removal = MediaRemoval(SERVER_NAME, database, self.files, clock)
+        self.thumbnails = ThumbnailStore(database)
+        cache = RemoteCache(SERVER_NAME, remote_bytes, store, self.removal, clock)
+        self.downloads = Downloads(SERVER_NAME, 1000, store, self.files, arrivals, clock, [remote], cache)
 
 
 @asynccontextmanager
-async def house(folder: Path, remote: OtherServer | None = None, url: str = "") -> AsyncIterator[House]:
+async def house(
+    folder: Path, remote: OtherServer | None = None, url: str = "", remote_bytes: int = 0
+) -> AsyncIterator[House]:
     clock = HeldClock()
     ground = await lay_ground(make_config(folder, url), clock, SystemRandomness())
     try:
-        yield House(folder, MediaStore(ground.database), clock, remote or OtherServer())
+        yield House(folder, ground.database, clock, remote or OtherServer(), remote_bytes)
     finally:
         await ground.database.close()
 

@@ -64,4 +64,5 @@ def make_e2ee(ground: Ground, services: Mapping[type, Any]) -> Part:
         endpoints=tuple(
             module.endpoints for module in (keys, cross_signing, key_backup, to_device, dehydrated_devices)
         ),
+        loops=(to_device_messages.waiting.run,),
     )

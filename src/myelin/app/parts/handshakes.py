@@ -42,6 +42,7 @@ from myelin.services.federation.handshakes.withdrawals import Withdrawals
 from myelin.services.federation.peers.key_ring import KeyRing
 from myelin.services.federation.peers.peers import Peers
 from myelin.services.federation.receiving.pdu_checks import PduChecks
+from myelin.services.federation.receiving.peer_sight import PeerSight
 from myelin.services.federation.receiving.ports import OutsideEvents
 from myelin.services.federation.receiving.receiver import Receiver
 from myelin.services.identity.key_validity import KeyValidity
@@ -144,7 +145,7 @@ def _answering(ground: Ground, services: Mapping[type, Any], shared: _Shared) ->
             ground.database,
             ground.limiter,
         ),
-        JoinAnswers: JoinAnswers(ground.server_name, services[RoomGraph], ground.database),
+        JoinAnswers: JoinAnswers(ground.server_name, services[RoomGraph], services[PeerSight], ground.database),
         BeingInvited: BeingInvited(
             shared.residence,
             shared.rooms,

@@ -10,6 +10,7 @@ from myelin.app.parts.part import Part
 from myelin.http.client import HttpClient
 from myelin.http.ssrf import AddressGuard
 from myelin.services.media.files import ContentFiles
+from myelin.services.media.removal import MediaRemoval
 from myelin.services.previews.fetching import Fetcher
 from myelin.services.previews.page_process import PageProcess
 from myelin.services.previews.preview_images import PreviewImages
@@ -39,6 +40,7 @@ def make_previews(ground: Ground, services: Mapping[type, Any]) -> Part:
         media.max_pixels,
         ground.database,
         services[ContentFiles],
+        services[MediaRemoval],
         process,
         ground.clock,
         ground.randomness,

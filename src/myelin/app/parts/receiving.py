@@ -50,6 +50,7 @@ def make_receiving(ground: Ground, services: Mapping[type, Any]) -> Part:
         outside,
         edus,
         slow,
+        sight,
         Transactions(slow, edus, peers, database, clock),
         PeerReading(server_name, rooms, graph, sight, database, clock),
     )

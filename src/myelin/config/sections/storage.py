@@ -87,6 +87,14 @@ class Media(Section, frozen=True, kw_only=True):
     pending_upload_lifetime_ms: Annotated[
         Milliseconds, about("How long a reserved media ID waits for its upload, in milliseconds.", ge=60_000)
     ] = 86_400_000
+    remote_cache_max_bytes: Annotated[
+        Bytes,
+        about(
+            "How much of other servers' media is kept, in bytes; the copies go first that nobody asked for longest."
+            " 0: no limit.",
+            ge=0,
+        ),
+    ] = 10_737_418_240
     unauthenticated_downloads: Annotated[
         bool, about("Serve media on the old addresses without an access token, to anyone who knows the ID.")
     ] = False

@@ -18,6 +18,11 @@ MAX_TO_DEVICE_BYTES: Final = 65_536
 """A to-device message as a device gets it; a larger one could not be sent on to another server either."""
 MAX_TO_DEVICE_RECIPIENTS: Final = 10_000
 """Devices in one request."""
+MAX_WAITING_MESSAGES: Final = 10_000
+"""To-device messages that wait for one device: a phone that was off for months has some thousands."""
+MAX_WAITING_BYTES: Final = 33_554_432
+WAITING_CHECKED_EVERY: Final = 100
+"""Messages that a device may be left until it is looked at again: by so many there may be more than the limit."""
 MAX_EVENT_TYPE_BYTES: Final = 255
 MAX_TRANSACTION_ID_BYTES: Final = 255
 MAX_BACKUP_AUTH_DATA_BYTES: Final = 65_536

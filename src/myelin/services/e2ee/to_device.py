@@ -22,6 +22,7 @@ from myelin.services.e2ee.limits import (
 )
 from myelin.services.e2ee.ports import OutgoingMessages, RemoteDeviceSources
 from myelin.services.e2ee.remote import by_server
+from myelin.services.e2ee.waiting_messages import WaitingMessages
 from myelin.store.device_keys import DeviceKeyStore
 from myelin.store.to_device import ToDeviceMessage, ToDeviceStore, add_to_device_message
 from myelin.store.transactions import claim_transaction, transaction_key
@@ -51,6 +52,7 @@ class ToDevice:
         self._remote = RemoteDeviceSources() if remote is None else remote
         self._store = ToDeviceStore(database)
         self._devices = DeviceKeyStore(database)
+        self.waiting = WaitingMessages(database)
         self._committer = committer
         self._clock = clock
         # The position of the newest message for each device, so that a sync without messages asks nobody.
@@ -69,7 +71,7 @@ class ToDevice:
         outgoing = _NOTHING if source is None else source.outgoing(requester.user_id, event_type, remote)
         scope = (requester.device_id or "", "sendToDevice", event_type, txn_id)
         claim = claim_transaction(requester.user_id, transaction_key(*scope), "", self._clock.now_ms())
-        await self._leave(sent, claim, outgoing)
+        await self._leave(sent, claim, outgoing, requester.user_id)
 
     async def receive(self, sender: str, event_type: str, messages: Any, claim: Claim) -> None:
         """Leave messages of another server's user for devices, unless the claim says that they were before.
@@ -80,12 +82,14 @@ class ToDevice:
         wanted, _ = by_server(_checked(messages), self._server_name)
         sent = await self._addressed(wanted, sender, event_type)
         if sent:
-            await self._leave(sent, claim, _NOTHING)
+            await self._leave(sent, claim, _NOTHING, sender.partition(":")[2])
 
-    async def _leave(self, sent: Mapping[Recipient, bytes], claim: Claim, outgoing: OutgoingMessages) -> None:
+    async def _leave(
+        self, sent: Mapping[Recipient, bytes], claim: Claim, outgoing: OutgoingMessages, counts_for: str
+    ) -> None:
         write = Write(
             lambda position: [
-                *(add_to_device_message(u, d, position, data) for (u, d), data in sent.items()),
+                *(add_to_device_message(u, d, position, data, counts_for) for (u, d), data in sent.items()),
                 *outgoing.statements(position),
             ],
             claims=[claim],
@@ -95,6 +99,7 @@ class ToDevice:
             await self._committer.commit(write)
         except AlreadyDone:
             return
+        self.waiting.note(sent)
 
     def has_none(self, user_id: str, device_id: str, since: int) -> bool:
         """Whether it is known without waiting that nothing after `since` waits for a device."""

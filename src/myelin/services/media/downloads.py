@@ -8,6 +8,7 @@ from myelin.matrix.errors import MatrixError, NotFound, TooLarge
 from myelin.services.media.files import ContentFiles
 from myelin.services.media.incoming import DEFAULT_CONTENT_TYPE, Upload, check_media_id
 from myelin.services.media.ports import RemoteMedia
+from myelin.services.media.remote_cache import RemoteCache
 from myelin.services.media.waiting import Arrivals
 from myelin.store.media import MediaRow, MediaStore
 from myelin.telemetry.ambient import Clock
@@ -35,7 +36,8 @@ class Downloads:
         files: ContentFiles,
         arrivals: Arrivals,
         clock: Clock,
-        remote: Sequence[RemoteMedia] = (),
+        remote: Sequence[RemoteMedia],
+        cache: RemoteCache,
     ) -> None:
         self._server_name = server_name
         self._max_remote_size = max_remote_size
@@ -44,6 +46,7 @@ class Downloads:
         self._arrivals = arrivals
         self._clock = clock
         self._remote = remote
+        self._cache = cache
         self._fetching: dict[tuple[str, str], asyncio.Future[None]] = {}
 
     async def media(
@@ -64,6 +67,7 @@ class Downloads:
             )
         if row is None:
             raise NotFound("No such media")
+        await self._cache.note_use(row)
         return _stored(row)
 
     async def own(self, media_id: str, *, timeout_ms: int) -> StoredMedia:
@@ -109,6 +113,7 @@ class Downloads:
             uploader=None,
             now=self._clock.now_ms(),
         )
+        await self._cache.grown(content.size)
 
 
 def _stored(row: MediaRow) -> StoredMedia:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ WRITE_SIZE = 1024 * 1024
 ABANDONED_AFTER_S = 86_400
 """A temporary file older than this belongs to a process that died."""
 
+_CONTENT_NAME = re.compile(r"[0-9a-f]{64}")
 RECENT_S = 600
 """Content that came in since then is not removed: the media ID that it is for may not be written yet."""
 
@@ -76,6 +78,14 @@ class ContentFiles:
         """Remove content that no media ID has any more, with its thumbnails; False if it came in again just now."""
         thumbnails = self._folder / "thumbnails" / _fan_out(sha256)
         return await off_loop(_remove_content, self.content_path(sha256), thumbnails, now_ms / 1000 - RECENT_S)
+
+    async def folders(self) -> list[Path]:
+        """The folders that all content is spread over."""
+        return await off_loop(_folders, self._folder / "content")
+
+    async def contents(self, folder: Path) -> list[bytes]:
+        """The hashes of the content in one of them."""
+        return await off_loop(_contents, folder)
 
     async def keep_thumbnail(self, incoming: Path, sha256: bytes, name: str) -> int:
         """Move a finished temporary file to its place as a thumbnail; its size in bytes."""
@@ -209,6 +219,15 @@ def _remove_content(content: Path, thumbnails: Path, moment_s: float) -> bool:
     if thumbnails.is_dir():
         shutil.rmtree(thumbnails, ignore_errors=True)
     return True
+
+
+def _folders(content: Path) -> list[Path]:
+    return sorted(content.glob("??/??")) if content.is_dir() else []
+
+
+def _contents(folder: Path) -> list[bytes]:
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return [bytes.fromhex(name) for name in names if _CONTENT_NAME.fullmatch(name)]
 
 
 def _remove_older(folder: Path, moment_s: float) -> int:

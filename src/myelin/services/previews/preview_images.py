@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 
 from myelin.db.connection import Database
 from myelin.services.media.files import ContentFiles
+from myelin.services.media.removal import MediaRemoval
 from myelin.services.media.uploads import new_media_id
 from myelin.services.previews.composition import KeptImage
 from myelin.services.previews.page_process import PageProcess
-from myelin.store.media import MediaStore, ThumbnailStore
+from myelin.store.media import MediaStore
 from myelin.store.url_previews import PreviewImage, UrlPreviewStore
 from myelin.telemetry.ambient import Clock, Randomness
 
@@ -23,6 +24,7 @@ class PreviewImages:
         max_pixels: int,
         database: Database,
         files: ContentFiles,
+        removal: MediaRemoval,
         process: PageProcess,
         clock: Clock,
         randomness: Randomness,
@@ -31,6 +33,7 @@ class PreviewImages:
         self._max_pixels = max_pixels
         self._database = database
         self._files = files
+        self._removal = removal
         self._process = process
         self._clock = clock
         self._randomness = randomness
@@ -66,12 +69,8 @@ class PreviewImages:
                 return
 
     async def _forget(self, image: PreviewImage) -> None:
-        async with self._database.transaction() as transaction:
-            await MediaStore(transaction).delete_media(self._server_name, image.media_id)
-            await UrlPreviewStore(transaction).delete_image(image.media_id)
-        if not await MediaStore(self._database).uses(image.sha256):
-            await ThumbnailStore(self._database).delete_thumbnails(image.sha256)
-            await self._files.remove(image.sha256, self._clock.now_ms())
+        await self._removal.remove(self._server_name, image.media_id)
+        await UrlPreviewStore(self._database).delete_image(image.media_id)
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from federated import BOB, Federated, federated
 from myelin.config.sections.messaging import Presence
 from myelin.services.federation.edus import incoming
+from myelin.services.federation.receiving.receiver import may_take_part
 from myelin.services.federation.sending import outgoing_queue, transmissions
+from myelin.services.rooms.cache import Rooms
 from polling import DEADLINE_S
 
 
@@ -52,6 +54,18 @@ def receipt(scene: Federated, event_id: str, user_id: str = BOB, kind: str = "m.
 
 def presence(user_id: str = BOB, **more: Any) -> Any:
     return {"push": [{"user_id": user_id, "presence": "online", "last_active_ago": 5000, **more}]}
+
+
+async def test_edus_arrive_where_an_acl_was_looked_at_for_events_before(tmp_path: Path) -> None:
+    async with federated(tmp_path) as scene:
+        await deny(scene, "elsewhere")
+        room = await scene.services[Rooms].get(scene.room_id)
+        assert may_take_part(room, "peer1")
+        assert not may_take_part(room, "elsewhere")
+        since = (await scene.sync())["next_batch"]
+        await scene.receive("m.typing", typing(scene))
+        assert ephemeral(await scene.sync(since), scene, "m.typing") == [{"user_ids": [BOB]}]
+        assert may_take_part(room, "peer1")
 
 
 async def test_who_types_elsewhere_is_seen(tmp_path: Path) -> None:

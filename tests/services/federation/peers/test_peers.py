@@ -90,6 +90,25 @@ def check_signed(seen: Seen, key: VerifyKey = KEY.verify_key) -> None:
     verify_request(key, claim, seen.method, seen.path, "a.test", seen.body, value)
 
 
+async def test_all_that_is_asked_of_a_server_goes_over_one_connection(house: House) -> None:
+    """As a join does: make_join, send_join, and what is asked then."""
+    connections: set[object] = set()
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        connections.add(request.transport)
+        return web.json_response({}, status=200 if request.path != "/refused" else 403)
+
+    async with house.peer(handle) as peer:
+        await house.peers.get("a.test", PATH)
+        await house.peers.put("a.test", PATH, {})
+        with pytest.raises(PeerRefused):
+            await house.peers.get("a.test", "/refused")
+        await house.peers.post("a.test", PATH, {})
+        await download(house)
+        await house.peers.put("a.test", PATH, {})
+    assert (len(peer.seen), len(connections), house.ground.client.connections) == (6, 1, 1)
+
+
 async def test_requests_are_signed_over_what_is_sent(house: House):
     path = path_of("/_matrix/federation/v1/event/{}/{}", "$a/b?c#d%e ä", "..")
     query = [("v", "1"), ("v", "a b&c=ü")]
@@ -434,6 +453,16 @@ async def test_redirects_end(house: House):
     ],
 )
 async def test_a_file_that_is_too_large_or_no_file_is_refused(house: House, handle: Any):
+    async with house.peer(handle):
+        with pytest.raises(PeerFailed):
+            await download(house)
+    assert not house.waits()
+
+
+@pytest.mark.parametrize("cut", [3, 5, 7, 9, 12])
+async def test_a_file_without_the_boundary_after_it_is_refused(house: House, cut: int):
+    """It may be cut off: kept, it would be served for ever."""
+    handle = answering(body=MULTIPART.rstrip(b"\r\n")[:-cut], Content_Type="multipart/mixed; boundary=xyz")
     async with house.peer(handle):
         with pytest.raises(PeerFailed):
             await download(house)

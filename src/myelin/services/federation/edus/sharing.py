@@ -4,15 +4,13 @@ from myelin.bus.feed import Feed
 from myelin.bus.news import RoomEvents
 from myelin.bus.remembered import Remembered
 from myelin.db.connection import Database
-from myelin.matrix.server_acl import compile_server_acl
+from myelin.services.federation.receiving.receiver import may_take_part
 from myelin.services.rooms.cache import Rooms
-from myelin.services.rooms.members import content_of
 from myelin.services.rooms.room import MEMBER, Room
 from myelin.store.destinations import DestinationStore
 from myelin.store.state import StateStore
 
 MAX_REMEMBERED_USERS = 20_000
-ACL = "m.room.server_acl"
 
 
 class Sharing:
@@ -35,7 +33,7 @@ class Sharing:
         room = self._rooms.peek(room_id) or await self._rooms.find(room_id)
         if room is None or origin not in room.servers or self._server_name not in room.servers:
             return None
-        return room if is_let_in(room, origin) else None
+        return room if may_take_part(room, origin) else None
 
     async def servers_in(self, room_id: str) -> list[str]:
         """The other servers in a room."""
@@ -72,13 +70,3 @@ class Sharing:
             else:
                 # Everybody in the room may have one server more, or one less.
                 self._servers = Remembered(MAX_REMEMBERED_USERS)
-
-
-def is_let_in(room: Room, server_name: str) -> bool:
-    """Whether the room's server ACL lets a server take part."""
-    acl = room.state_json.get(ACL)
-    if acl is None:
-        content = content_of(room, ACL) if (ACL, "") in room.state else None
-        acl = room.state_json[ACL] = compile_server_acl(content)
-    allows: bool = acl.allows(server_name)  # type: ignore[attr-defined]  # the dict holds what each user of it puts there
-    return allows

@@ -6,15 +6,19 @@ from typing import Any
 import orjson
 
 from myelin.db.connection import Database
+from myelin.matrix.auth_rules.domains import domain_of
 from myelin.matrix.errors import MatrixError
 from myelin.matrix.events.pdu import Pdu, StateMap
+from myelin.matrix.events.redaction import redact
 from myelin.services.federation.handshakes.resident_servers import servers_by_size
 from myelin.services.federation.receiving.judging import in_auth_order
+from myelin.services.federation.receiving.peer_sight import Hides, PeerSight, sendable
 from myelin.services.rooms.graph.events_by_id import TooMuchWork
 from myelin.services.rooms.graph.room_graph import RoomGraph
 from myelin.services.rooms.members import content_of
 from myelin.services.rooms.room import MEMBER, Room
-from myelin.store.events import EventStore
+from myelin.services.rooms.rows import to_pdu
+from myelin.store.events import EventStore, StoredEvent
 from myelin.store.members import MemberStore
 
 MAX_CHAIN = 500_000
@@ -33,9 +37,10 @@ NAMES = (("m.room.name", "name"), ("m.room.canonical_alias", "alias"))
 class JoinAnswers:
     """Puts such answers together."""
 
-    def __init__(self, server_name: str, graph: RoomGraph, database: Database) -> None:
+    def __init__(self, server_name: str, graph: RoomGraph, sight: PeerSight, database: Database) -> None:
         self._server_name = server_name
         self._graph = graph
+        self._sight = sight
         self._events = EventStore(database)
         self._members = MemberStore(database)
 
@@ -46,12 +51,13 @@ class JoinAnswers:
         is_partial = len(state) < len(before)
         chain = await self._auth_chain([*state.values(), join.event_id], room)
         given = set(state.values()) if omit_members else ()
+        hides = await self._sight.erasures(room, domain_of(join.sender))
         answer: dict[str, Any] = {
             "origin": self._server_name,
             "event": join.raw,
-            "state": await self._json(state.values()),
+            "state": await self._json(state.values(), room, hides),
             # Who can do without members finds in the state what is not repeated here.
-            "auth_chain": await self._json(event_id for event_id in chain if event_id not in given),
+            "auth_chain": await self._json((event_id for event_id in chain if event_id not in given), room, hides),
             "members_omitted": is_partial,
         }
         if is_partial:
@@ -78,15 +84,21 @@ class JoinAnswers:
             kept.update(await self._members.first_present(room.room_id, HEROES + 1))
         return {key: event_id for key, event_id in state.items() if key[0] != MEMBER or key[1] in kept}
 
-    async def _json(self, event_ids: Iterable[str]) -> list[orjson.Fragment]:
-        """Events as they are stored, in the order of their IDs as given."""
+    async def _json(self, event_ids: Iterable[str], room: Room, hides: Hides | None) -> list[orjson.Fragment]:
+        """Events as they are stored, but for what erased users wrote, in the order of their IDs as given."""
         wanted = list(event_ids)
         found: list[orjson.Fragment] = []
         for start in range(0, len(wanted), AT_ONCE):
             some = wanted[start : start + AT_ONCE]
-            rows = {row.event_id: row.json for row in await self._events.events(some)}
-            found += [orjson.Fragment(shareable(rows[event_id])) for event_id in some if event_id in rows]
+            rows = {row.event_id: row for row in await self._events.events(some)}
+            found += [orjson.Fragment(_shown(rows[event_id], room, hides)) for event_id in some if event_id in rows]
         return found
+
+
+def _shown(row: StoredEvent, room: Room, hides: Hides | None) -> bytes:
+    if hides is not None and hides(pdu := to_pdu(row, room.version), row.position):
+        return orjson.dumps(redact(sendable(pdu.raw), room.version))
+    return shareable(row.json)
 
 
 def shareable(stored: bytes) -> bytes:

@@ -104,3 +104,8 @@ async def _chunks(source: HttpsAnswer | HttpsPart, max_bytes: int) -> AsyncItera
         raise PeerNonsense(str(error)) from error
     except RequestFailed as error:
         raise unreachable(error) from error
+    if isinstance(source, HttpsPart):
+        try:
+            await source.check_ended()
+        except RequestFailed as error:
+            raise PeerNonsense("the file has no boundary after it") from error

@@ -1,9 +1,7 @@
 """Requests to other servers that are under way: counted, timed, and so many to one server at most."""
 
-import contextlib
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from myelin.services.federation.peers.errors import PeerFailed, PeerNonsense, PeerRefused, PeerUnreachable
 from myelin.telemetry.ambient import Clock
@@ -28,26 +26,42 @@ class UnderWay:
         }
         figures.gauge("peer_requests_under_way", "Requests to other servers without an answer yet", self._count.total)
 
-    @contextlib.contextmanager
-    def to(self, server_name: str) -> Iterator[None]:
-        """Count a request for the time of the block. Raises PeerUnreachable where too many are under way."""
-        if self._count[server_name] >= MAX_UNDER_WAY:
+    def to(self, server_name: str) -> "_Passage":
+        """Count a request for the time of a block. Raises PeerUnreachable where too many are under way."""
+        count = self._count.get(server_name, 0)
+        if count >= MAX_UNDER_WAY:
             raise PeerUnreachable(f"{MAX_UNDER_WAY} requests to {server_name} are waiting for an answer already")
-        self._count[server_name] += 1
-        started = self._clock.monotonic()
-        outcome = "gave_up"
-        try:
-            yield
-            outcome = "answered"
-        except PeerFailed as error:
-            outcome = next((name for kind, name in _KINDS.items() if isinstance(error, kind)), "nonsense")
-            raise
-        finally:
-            self._ended[outcome].add()
-            self._seconds.observe(self._clock.monotonic() - started)
-            self._leave(server_name)
+        self._count[server_name] = count + 1
+        return _Passage(self, server_name, self._clock.monotonic())
 
-    def _leave(self, server_name: str) -> None:
-        self._count[server_name] -= 1
-        if not self._count[server_name]:
+    def end(self, server_name: str, started: float, error: BaseException | None) -> None:
+        """A request ended."""
+        self._ended[_outcome(error)].add()
+        self._seconds.observe(self._clock.monotonic() - started)
+        count = self._count[server_name] - 1
+        if count:
+            self._count[server_name] = count
+        else:
             del self._count[server_name]
+
+
+class _Passage(NamedTuple):
+    """One request, from its beginning to its end."""
+
+    under_way: UnderWay
+    server_name: str
+    started: float
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        self.under_way.end(self.server_name, self.started, error)
+
+
+def _outcome(error: BaseException | None) -> str:
+    if error is None:
+        return "answered"
+    if not isinstance(error, PeerFailed):
+        return "gave_up"
+    return next((name for kind, name in _KINDS.items() if isinstance(error, kind)), "nonsense")

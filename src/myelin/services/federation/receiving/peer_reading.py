@@ -8,7 +8,7 @@ from myelin.db.connection import Database
 from myelin.matrix.errors import Forbidden, NotFound
 from myelin.matrix.events.pdu import Pdu
 from myelin.matrix.identifiers import is_event_id
-from myelin.services.federation.receiving.peer_sight import PeerSight, sendable
+from myelin.services.federation.receiving.peer_sight import PeerSight
 from myelin.services.federation.receiving.receiver import may_take_part
 from myelin.services.federation.receiving.room_locks import Locks
 from myelin.services.rooms.cache import Rooms
@@ -70,7 +70,11 @@ class PeerReading:
     async def state(self, origin: str, room_id: str, event_id: str) -> dict[str, Any]:
         """The state before an event, and its auth chain."""
         state, chain = await self._state_before(origin, room_id, event_id)
-        return {"pdus": [sendable(p.raw) for p in state], "auth_chain": [sendable(p.raw) for p in chain]}
+        room = await self.room(origin, room_id)
+        return {
+            "pdus": await self._sight.of_state(room, origin, state),
+            "auth_chain": await self._sight.of_state(room, origin, chain),
+        }
 
     async def state_ids(self, origin: str, room_id: str, event_id: str) -> dict[str, Any]:
         """The IDs of the same."""
@@ -103,7 +107,7 @@ class PeerReading:
         rows = await self._events.events([event_id]) if is_event_id(event_id) else []
         if not rows or rows[0].room_id != room_id:
             raise NotFound("There is no such event in the room")
-        return {"auth_chain": [sendable(pdu.raw) for pdu in await self._chain(room, [event_id])]}
+        return {"auth_chain": await self._sight.of_state(room, origin, await self._chain(room, [event_id]))}
 
     async def backfill(self, origin: str, room_id: str, event_ids: Sequence[str], limit: int) -> dict[str, Any]:
         """Some events and what they build on, the deepest first."""

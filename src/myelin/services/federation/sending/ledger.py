@@ -12,6 +12,8 @@ from myelin.matrix.errors import MyelinError
 from myelin.store.destinations import HOLD_SENDING, SendingCursorStore, move_cursor
 from myelin.telemetry.ambient import Clock
 
+GATHER_S = 0.003
+"""How long the first who writes waits for others: an event goes to many servers, a few in each turn of the loop."""
 _NAME = "log"
 
 
@@ -66,6 +68,7 @@ class Ledger:
 
     async def _write_all(self) -> None:
         try:
+            await asyncio.sleep(GATHER_S)
             while self._waiting:
                 batch, self._waiting = self._waiting, []
                 error: MyelinError | None = DatabaseError("the process stops")

@@ -229,7 +229,7 @@ class Transmissions:
             transaction = await self._next(destination)
             if transaction is not None:
                 await self._send(destination, transaction)
-            elif destination.is_idle:
+            if destination.is_idle:
                 return
 
     async def _fail(self, destination: Destination, error: Exception) -> None:
