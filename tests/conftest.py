@@ -5,10 +5,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from postgres import Cluster, database_name, shared_cluster
 
 _numbers = itertools.count()
+
+# How long an example takes is the machine's business, and not what is tested.
+settings.register_profile("myelin", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("myelin")
 
 
 @pytest.fixture(scope="session")

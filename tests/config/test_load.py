@@ -111,7 +111,7 @@ class TestKeys:
 
     def test_a_key_of_several_sections(self, file: Path):
         assert problems(file, '[server]\nurl = "x"') == [
-            "myelin.toml:2: server.url is misplaced; url belongs in [database] or [redis]"
+            "myelin.toml:2: server.url is misplaced; url belongs in [database] or [redis] or [auth]"
         ]
 
     def test_a_misspelt_and_misplaced_key(self, file: Path):

@@ -32,7 +32,7 @@ class Auth(Section, frozen=True, kw_only=True):
         about("How long a person may take from the client's request to the consent, in milliseconds.", ge=60_000),
     ] = 1_800_000
     code_lifetime_ms: Annotated[
-        Milliseconds, about("How long a client may take to exchange a code, in milliseconds.", ge=1000, le=600_000)
+        Milliseconds, about("How long a client may take to exchange a code, in milliseconds.", ge=1000)
     ] = 60_000
     device_code_lifetime_ms: Annotated[
         Milliseconds,
