@@ -2,7 +2,6 @@
 
 import { createClient, MatrixError } from "matrix-js-sdk/lib/matrix.js";
 import { OAuth2 } from "matrix-js-sdk/lib/oauth/index.js";
-import { TokenRefresher } from "matrix-js-sdk/lib/oauth/tokenRefresher.js";
 import { logger } from "matrix-js-sdk/lib/logger.js";
 
 logger.setLevel?.("silent");
@@ -35,12 +34,13 @@ async function complete() {
 
 async function signedIn(baseUrl, tokens, state) {
     const renewed = [];
-    const refresher = new TokenRefresher(auth, (fresh) => void renewed.push(fresh.accessToken));
     client = createClient({
         baseUrl,
         accessToken: tokens.access_token,
         refreshToken: tokens.refresh_token,
-        tokenRefreshFunction: (token) => refresher.refreshTokens(token),
+        oauthClientId: auth.context.clientId,
+        deviceId: auth.context.deviceId,
+        onTokenRefresh: (fresh) => void renewed.push(fresh.accessToken),
     });
     window.renewed = renewed;
     const who = await client.whoami();
