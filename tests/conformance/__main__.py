@@ -21,8 +21,6 @@ APART = tuple(f"tests/61push/0{number}_" for number in range(2, 10))
 """What runs for itself: a test before it that waits in vain for a push takes the ones that it waits for."""
 PROVED_ELSEWHERE = ("can_change_power_levels", "can_upload_media", "can_download_media")
 """What later tests require, and no test of the suite proves any more: without it they would be skipped."""
-LATER = ("tests/50federation/",)
-"""What is not run unless it is asked for: nothing of it is there yet."""
 
 
 def main() -> None:
@@ -76,7 +74,7 @@ def _environment() -> dict[str, str]:
 
 def _all_files(source: Path) -> list[str]:
     paths = sorted(str(path.relative_to(source)) for path in source.glob("tests/**/*.pl"))
-    return [path for path in paths if not path.startswith(LATER) and not path.startswith("tests/0")]
+    return [path for path in paths if not path.startswith("tests/0")]
 
 
 def _with_abilities(source: Path, suite: Path) -> Path:

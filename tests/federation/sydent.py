@@ -23,8 +23,8 @@ Content-Type: text/plain; charset=UTF-8
 
 """
 _TEMPLATES = {
-    "verification_template.eml": _MAIL + "token {{ token }}\n",
-    "invite_template.eml": _MAIL + "invited by {{ sender_display_name }} into {{ room_name }}\n",
+    "verification_template.eml.j2": _MAIL + "token {{ token }}\n",
+    "invite_template.eml.j2": _MAIL + "invited by {{ sender_display_name }} into {{ room_name }}\n",
     "verify_response_template.html": "{{ message }}\n",
 }
 _CONFIG = """[general]

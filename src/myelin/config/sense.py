@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from email.utils import parseaddr
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from myelin.config.config import Config
 from myelin.config.problems import Origin, Problem
@@ -98,8 +99,8 @@ def _registration_errors(config: Config) -> Iterator[Finding]:
         yield "registration.msisdn", "needs identity.msisdn_delegate"
     if registration.captcha and not config.captcha.public_key:
         yield "registration.captcha", "needs captcha.public_key"
-    if bool(config.captcha.public_key) != bool(config.captcha.private_key):
-        yield "captcha.private_key", "public_key and private_key belong together"
+    if config.captcha.public_key and not config.captcha.private_key:
+        yield "captcha.public_key", "needs captcha.private_key"
     ids = [policy.id for policy in registration.terms]
     if len(set(ids)) != len(ids):
         yield "registration.terms", "each document needs an id of its own"
@@ -128,6 +129,10 @@ def _warnings(config: Config) -> Iterator[Finding]:
         yield "mail.security", "whoever is on the way to the mail server reads every mail, and the links in it"
     if not config.identity.verify_tls:
         yield "identity.verify_tls", "whoever is on the way to an identity server can read and change what it says"
+    if config.cas.server_url.startswith("http://") and not _is_loopback(
+        f"{urlsplit(config.cas.server_url).hostname}:0"
+    ):
+        yield "cas.server_url", "whoever is on the way to the CAS server can sign in as anybody"
     if config.metrics.enabled and not _is_loopback(config.metrics.listen):
         yield "metrics.listen", "the figures can be read by anybody who reaches this address"
     if config.public_url.startswith("http://") and config.server.name.partition(":")[0] != "localhost":

@@ -9,6 +9,7 @@ import pytest
 from identity_server import TOKEN, IdentityServer, identity_server
 from inprocess import Client, TestServer, make_config, running_server
 from myelin.config.sections.identity import Identity
+from myelin.services.accounts.accounts import AccountService
 from myelin.services.identity.identity_servers import MAX_ANSWER_BYTES
 
 ADDRESS = {"medium": "email", "address": "alice@example.org"}
@@ -138,6 +139,31 @@ class TestTakingBack:
         assert await alice.post("account/3pid/unbind", ADDRESS) == {"id_server_unbind_result": "no-support"}
         identity.replaced["/unbind"] = lambda: (403, {"errcode": "M_FORBIDDEN", "error": "signature"})
         (await alice("POST", "account/3pid/unbind", ADDRESS)).error(403, "M_FORBIDDEN")
+
+    async def test_an_address_is_deleted_whatever_the_identity_server_says(
+        self, server: TestServer, identity: IdentityServer
+    ) -> None:
+        alice = await server.register("alice")
+        await bind(alice, identity)
+        identity.replaced["/unbind"] = lambda: (403, {"errcode": "M_FORBIDDEN", "error": "signature"})
+        assert await alice.post("account/3pid/delete", ADDRESS) == {"id_server_unbind_result": "no-support"}
+
+    async def test_what_is_published_there_no_more_is_forgotten(
+        self, server: TestServer, identity: IdentityServer
+    ) -> None:
+        alice = await server.register("alice")
+        await bind(alice, identity)
+        identity.bound.clear()
+        (await alice("POST", "account/3pid/unbind", ADDRESS)).error(404, "M_NOT_FOUND")
+        assert await alice.post("account/3pid/unbind", ADDRESS) == {"id_server_unbind_result": "no-support"}
+
+    async def test_what_somebody_else_deactivates_is_taken_back_too(
+        self, server: TestServer, identity: IdentityServer
+    ) -> None:
+        alice = await server.register("alice")
+        await bind(alice, identity)
+        await server.app.services[AccountService].deactivate(alice.user_id, erase=False)
+        assert identity.bound == {}
 
     async def test_all_of_a_user_who_leaves(self, server: TestServer, identity: IdentityServer) -> None:
         alice = await server.register("alice")

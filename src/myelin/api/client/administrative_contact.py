@@ -10,6 +10,7 @@ from myelin.http.endpoint import Auth, Endpoints
 from myelin.http.request import Request
 from myelin.http.requester import Requester
 from myelin.http.response import Empty
+from myelin.matrix.errors import MatrixError
 from myelin.services.accounts.contacts import Contacts, check_client_secret
 from myelin.services.accounts.uia import InteractiveAuth, Operation
 from myelin.services.identity.bindings import Bindings
@@ -106,7 +107,11 @@ async def delete_3pid_from_account(
 ) -> Removed:
     """Remove an address from the account, and take it back from identity servers; one that is not there is gone."""
     await contacts.remove(requester.user_id, body.medium, body.address)
-    return await _unbound(requester, bindings, body)
+    try:
+        return await _unbound(requester, bindings, body)
+    except MatrixError:
+        # The address is gone from the account, whatever the identity server says.
+        return Removed()
 
 
 @endpoints.endpoint("POST /_matrix/client/v3/account/3pid/unbind", also=UNSTABLE_UNBIND, limit="general")

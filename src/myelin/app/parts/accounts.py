@@ -81,6 +81,7 @@ from myelin.services.accounts.uia_stages import (
 )
 from myelin.services.devices.devices import DeviceService
 from myelin.services.devices.ports import DeviceRemovals, DeviceRenames
+from myelin.services.identity.bindings import Bindings
 from myelin.services.identity.phone_validations import PhoneValidations
 from myelin.services.mail.validations import Validations
 
@@ -138,6 +139,7 @@ def make_accounts(ground: Ground, services: Mapping[type, Any]) -> Part:
         Confirmations: Confirmations(),
         FallbackSettings: FallbackSettings(config.captcha, config.registration.terms),
     }
+    made[DeactivationListeners].append(services[Bindings])
     made[Discovery].capabilities["m.3pid_changes"] = {"enabled": bool(made[Contacts].media)}
     if config.identity.default_server:
         made[Discovery].well_known_client["m.identity_server"] = {"base_url": config.identity.default_server}

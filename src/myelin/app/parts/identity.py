@@ -9,7 +9,7 @@ from myelin.app.parts.part import Part
 from myelin.config.sections.identity import Identity
 from myelin.http.client import HttpClient, trusting
 from myelin.http.ssrf import AddressGuard
-from myelin.services.federation.peers.signed_requests import sign_request
+from myelin.services.federation.peers.signed_requests import sign_for_identity_server
 from myelin.services.identity.bindings import Bindings
 from myelin.services.identity.identity_servers import IdentityServers
 from myelin.services.identity.key_validity import KeyValidity
@@ -33,7 +33,7 @@ def make_identity(ground: Ground, services: Mapping[type, Any]) -> Part:  # noqa
     servers = IdentityServers(config, client)
 
     def sign(method: str, path: str, destination: str, body: bytes) -> str:
-        return sign_request(ground.signing_key, method, path, ground.server_name, destination, body)
+        return sign_for_identity_server(ground.signing_key, method, path, ground.server_name, destination, body)
 
     phones = PhoneValidations(config, ground.config.public_url, servers, ground.database, ground.limiter, ground.clock)
     return Part(

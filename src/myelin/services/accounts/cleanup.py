@@ -4,6 +4,7 @@ import asyncio
 
 from myelin.bus.feed import Feed
 from myelin.db.connection import Database
+from myelin.store.identity import PhoneValidationStore
 from myelin.store.login_tokens import LoginTokenStore, OpenIdTokenStore
 from myelin.store.signals import SignalStore
 from myelin.store.uia_sessions import UiaSessionStore
@@ -28,6 +29,7 @@ class ExpiryCleanup:
         uia = UiaSessionStore(self._database)
         await uia.delete_expired(now)
         await uia.delete_stages_left()
+        await PhoneValidationStore(self._database).delete_expired(now)
         await LoginTokenStore(self._database).delete_expired(now)
         await OpenIdTokenStore(self._database).delete_expired(now)
         await SignalStore(self._database).forget_before(self._feed.position - SIGNALS_KEPT)

@@ -113,6 +113,8 @@ class Contacts:
 
     async def give(self, user_id: str, proofs: Mapping[str, str], purpose: Purpose) -> None:
         """As `claim`, in a transaction of its own."""
+        if not proofs:
+            return
         async with self._database.transaction() as transaction:
             await self.claim(transaction, user_id, proofs, purpose)
 

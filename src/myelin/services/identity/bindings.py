@@ -85,6 +85,10 @@ class Bindings:
         await self._store.delete_all(user_id)
         return done
 
+    async def deactivated(self, user_id: str, *, is_erased: bool) -> None:  # noqa: ARG002  (a DeactivationListener)
+        """The account is gone; nothing of it stays published."""
+        await self.unbind_all(user_id)
+
     async def _unbind(self, binding: Binding, user_id: str) -> bool:
         self._servers.check_allowed(binding.id_server)
         threepid = {"medium": binding.medium, "address": binding.address}
@@ -93,6 +97,9 @@ class Bindings:
         try:
             await self._servers.ask("POST", f"https://{binding.id_server}", UNBIND, body, authorization)
         except IdentityRefused as refusal:
+            if refusal.errcode == "M_NOT_FOUND":
+                # It is published there no more: there is nothing left to take back.
+                await self._store.delete(user_id, binding.medium, binding.address, binding.id_server)
             if refusal.is_coded or refusal.answered not in NO_SUPPORT:
                 raise
             return False

@@ -331,3 +331,22 @@ async def test_malformed_edus_poison_nothing(tmp_path: Path, monkeypatch: pytest
         await scene.alice.post("keys/query", {"device_keys": {BOB: []}})
         await scene.alice.send(scene.room_id, "still here")
         await scene.peers.until(lambda: "still here" in scene.peers.texts("peer1"))
+
+
+async def test_a_server_that_comes_into_a_room_is_told_who_is_online(tmp_path: Path) -> None:
+    async with federated(tmp_path) as scene:
+        alice, peers = scene.alice, scene.peers
+        await alice.put(f"presence/{alice.user_id}/status", {"presence": "online", "status_msg": "was here before"})
+        await peers.until(lambda: "was here before" in str(peers.edus("peer1", "m.presence")))
+        await scene.move("@carol:peer2")
+        await peers.until(lambda: "was here before" in str(peers.edus("peer2", "m.presence")))
+        assert {one["user_id"] for one in peers.edus("peer2", "m.presence")[-1]["push"]} == {alice.user_id}
+
+
+async def test_who_comes_into_a_room_shows_that_they_are_online(tmp_path: Path) -> None:
+    async with federated(tmp_path) as scene:
+        dave = await scene.server.register("dave")
+        await dave.put(f"presence/{dave.user_id}/status", {"presence": "online", "status_msg": "new here"})
+        await scene.alice.post(f"rooms/{scene.room_id}/invite", {"user_id": dave.user_id})
+        await dave.post(f"rooms/{scene.room_id}/join")
+        await scene.peers.until(lambda: "new here" in str(scene.peers.edus("peer1", "m.presence")))

@@ -9,7 +9,8 @@ from key_world import HOUR_MS, OURS, KeyHouse, key_of
 from myelin.db.connection import Database
 from myelin.matrix.signing import verify_signed_json
 from myelin.services.federation.peers import key_fetching
-from myelin.services.federation.peers.key_fetching import AGAIN_AFTER_S, FETCHES_AT_ONCE, STRANGERS_AT_ONCE
+from myelin.services.federation.peers.key_fetching import AGAIN_AFTER_S, FETCHES_AT_ONCE, IN_A_ROW, STRANGERS_AT_ONCE
+from myelin.services.federation.peers.known_keys import MAX_OLD_ANSWERS
 from myelin.services.federation.peers.notary import MAX_SERVERS
 from polling import until
 
@@ -71,9 +72,40 @@ async def test_all_keys_may_be_wanted_until_some_time(house: KeyHouse, clock: He
 
 async def test_it_cannot_be_made_to_hammer(house: KeyHouse):
     house.world.publish("a.test")
-    for number in range(10):
-        await house.notary.query({"a.test": {f"ed25519:x{number}": 0}, "dead.test": {}})
+    for _ in range(10):
+        await house.notary.query({"a.test": {}, "dead.test": {"ed25519:1": 5}})
     assert sorted(house.world.asked) == ["a.test", "dead.test"]
+
+
+async def test_what_it_lacks_it_asks_for_a_few_times_in_a_row(house: KeyHouse, clock: HeldClock):
+    house.world.publish("a.test")
+    for number in range(IN_A_ROW + 5):
+        await house.notary.query({"a.test": {f"ed25519:x{number}": 0}})
+    assert house.world.asked == ["a.test"] * IN_A_ROW
+    clock.pass_ms(AGAIN_AFTER_S * 1000)
+    await house.notary.query({"a.test": {"ed25519:x": 0}})
+    assert house.world.asked == ["a.test"] * (IN_A_ROW + 1)
+
+
+async def test_a_key_that_its_server_forgets_is_vouched_for_all_the_same(house: KeyHouse, clock: HeldClock):
+    house.world.publish("a.test")
+    (first,) = await house.notary.query({"a.test": {"ed25519:1": 0}})
+    house.world.publish("a.test", "2", 3 * HOUR_MS)
+    later = clock.now_ms() + 2 * HOUR_MS
+    for wanted_until in (later, 0):
+        found = await house.notary.query({"a.test": {"ed25519:1": wanted_until}})
+        assert [list(entry["verify_keys"]) for entry in found] == [["ed25519:1"], ["ed25519:2"]]
+        assert found[0] == first
+    (newest,) = await house.notary.query({"a.test": {}})
+    assert list(newest["verify_keys"]) == ["ed25519:2"]
+    for number in range(3, MAX_OLD_ANSWERS + 4):
+        house.world.publish("a.test", str(number), (number + 1) * HOUR_MS)
+        clock.pass_ms(AGAIN_AFTER_S * 1000)
+        await house.notary.query({"a.test": {f"ed25519:{number}": 0}})
+    # So many and no more: those that ran out first go first.
+    (only,) = await house.notary.query({"a.test": {"ed25519:1": 0}})
+    assert list(only["verify_keys"]) == [f"ed25519:{MAX_OLD_ANSWERS + 3}"]
+    assert len(await house.notary.query({"a.test": {f"ed25519:{MAX_OLD_ANSWERS + 2}": 0}})) == 2
 
 
 async def test_only_so_many_servers_are_asked_for_one_query(house: KeyHouse):

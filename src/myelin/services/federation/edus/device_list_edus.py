@@ -1,11 +1,13 @@
 """Changes of devices and keys on other servers (spec: server-server API, "Device Management")."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from myelin.services.federation.edus.formats import DeviceListUpdate, SigningKeyUpdate, parsed
 from myelin.services.federation.edus.remote_lists import RemoteLists
 from myelin.services.federation.edus.resyncs import Resyncs
 from myelin.services.federation.edus.sharing import Sharing
+
+Update = TypeVar("Update", DeviceListUpdate, SigningKeyUpdate)
 
 
 class DeviceListEdus:
@@ -18,10 +20,8 @@ class DeviceListEdus:
 
     async def take(self, origin: str, content: dict[str, Any]) -> None:
         """A device of a user of `origin` changed; users who share no room with ours are nobody's business."""
-        update = parsed(content, DeviceListUpdate)
-        if update is None or update.user_id.partition(":")[2] != origin:
-            return
-        if not await self._sharing.is_shared(update.user_id):
+        update = await _of_shared_user(self._sharing, origin, content, DeviceListUpdate)
+        if update is None:
             return
         known = await self._lists.list_of(update.user_id)
         if known is None:
@@ -48,13 +48,19 @@ class SigningKeyEdus:
 
     async def take(self, origin: str, content: dict[str, Any]) -> None:
         """A user of `origin` has other cross-signing keys."""
-        update = parsed(content, SigningKeyUpdate)
-        if update is None or update.user_id.partition(":")[2] != origin:
-            return
-        if not await self._sharing.is_shared(update.user_id):
+        update = await _of_shared_user(self._sharing, origin, content, SigningKeyUpdate)
+        if update is None:
             return
         known = await self._lists.list_of(update.user_id)
         if known is None:
             await self._lists.tell(update.user_id)
         else:
             await self._lists.change_keys(update)
+
+
+async def _of_shared_user(sharing: Sharing, origin: str, content: dict[str, Any], kind: type[Update]) -> Update | None:
+    """The update; None where it is none, or of a user who is not of `origin` or shares no room with ours."""
+    update = parsed(content, kind)
+    if update is None or update.user_id.partition(":")[2] != origin:
+        return None
+    return update if await sharing.is_shared(update.user_id) else None

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import structlog
 
 from myelin.bus.feed import Feed
-from myelin.bus.news import PresenceChanged, ReceiptMoved
+from myelin.bus.news import PresenceChanged, ReceiptMoved, RoomEvents
 from myelin.matrix.errors import MyelinError
 from myelin.services.federation.edus.sharing import Sharing
 from myelin.services.federation.sending.outgoing_queue import OutgoingQueue
 from myelin.services.presence.presence import Presence
 from myelin.services.receipts.room_receipts import READ
+from myelin.services.rooms.room import MEMBER, Room
 from myelin.services.typing.typing_users import TypingUsers
 from myelin.telemetry.ambient import Clock
 
@@ -24,19 +25,24 @@ TYPING_AGAIN_S = 30.0
 MAX_TYPISTS = 20_000
 PRESENCE_AGAIN_S = 1_500.0
 """So often it is repeated who is online, since others forget after half an hour."""
-REPEATED_AT_ONCE = 100
+NEWCOMER_AFTER_S = 0.5
+"""A server that comes into a room is told who is online there once it has the room itself."""
+TOLD_AT_ONCE = 100
+"""Users of whom a server is told when it comes into a room."""
+MAX_NEWCOMERS = 1_000
 
 _log = structlog.get_logger("myelin.federation")
 
 
 class _Edu(NamedTuple):
-    """An EDU for the servers in a room, or without a room for those that share one with the user."""
+    """An EDU for one server, for those in a room, or without a room for those that share one with the user."""
 
     room_id: str
     user_id: str
     edu_type: str
     content: dict[str, Any]
     key: str
+    server_name: str = ""
 
 
 class LocalChanges:
@@ -60,6 +66,7 @@ class LocalChanges:
         self._tells_presence = tells_presence
         self._waiting: deque[_Edu] = deque(maxlen=MAX_WAITING)
         self._changed: set[str] = set()
+        self._newcomers: deque[tuple[float, Room, str]] = deque(maxlen=MAX_NEWCOMERS)
         self._typing_told: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._presence_told = clock.monotonic()
         self._news = asyncio.Event()
@@ -67,6 +74,7 @@ class LocalChanges:
         feed.subscribe(ReceiptMoved, self._hear_receipt)
         if tells_presence:
             feed.subscribe(PresenceChanged, self._hear_presence)
+            feed.subscribe(RoomEvents, self._hear_joins)
 
     async def run(self) -> None:
         """Hand on what was heard, for ever."""
@@ -84,6 +92,7 @@ class LocalChanges:
         changed, self._changed = self._changed, set()
         for user_id in changed:
             self._add_presence(user_id)
+        self._add_newcomers()
         while self._waiting:
             edu = self._waiting.popleft()
             try:
@@ -94,6 +103,8 @@ class LocalChanges:
                 _log.warning("an EDU is not sent", type=edu.edu_type, reason=str(error))
 
     async def _servers(self, edu: _Edu) -> Sequence[str]:
+        if edu.server_name:
+            return [edu.server_name]
         if edu.room_id:
             return await self._sharing.servers_in(edu.room_id)
         return sorted(await self._sharing.servers_of(edu.user_id))
@@ -103,13 +114,42 @@ class LocalChanges:
         self._news.set()
 
     def _add_presence(self, user_id: str) -> None:
-        content = self._presence.content(user_id)
-        if content is not None:
-            told = {"last_active_ago": 0, **content, "user_id": user_id}
-            if told["presence"] == "busy":
-                # Between servers there are three states; a presence that they do not know others drop.
-                told["presence"] = "unavailable"
+        told = self._told(user_id)
+        if told is not None:
             self._add(_Edu("", user_id, "m.presence", {"push": [told]}, user_id))
+
+    def _told(self, user_id: str) -> dict[str, Any] | None:
+        content = self._presence.content(user_id)
+        if content is None:
+            return None
+        told = {"last_active_ago": 0, **content, "user_id": user_id}
+        if told["presence"] == "busy":
+            # Between servers there are three states; a presence that they do not know others drop.
+            told["presence"] = "unavailable"
+        return told
+
+    def _add_newcomers(self) -> None:
+        """Servers that came into a room are told which of our users there are online."""
+        while self._newcomers and self._newcomers[0][0] <= self._clock.monotonic():
+            _, room, server_name = self._newcomers.popleft()
+            online = [user_id for user_id in self._presence.online_here() if user_id in room.joined]
+            told = [one for user_id in online[:TOLD_AT_ONCE] if (one := self._told(user_id)) is not None]
+            if told:
+                self._add(_Edu("", "", "m.presence", {"push": told}, f"{room.room_id} online", server_name))
+
+    def _hear_joins(self, _position: int, news: RoomEvents) -> None:
+        """Who comes into a room is new to servers there, and those there are new to a server that comes."""
+        for pdu in news.pdus:
+            if pdu.type != MEMBER or pdu.state_key is None or pdu.content.get("membership") != "join":
+                continue
+            if self._sharing.is_local(pdu.state_key):
+                self._changed.add(pdu.state_key)
+                self._news.set()
+                continue
+            room, server_name = self._sharing.recall(news.room_id), pdu.state_key.partition(":")[2]
+            if room is not None and room.servers.get(server_name, 0) <= 1:
+                self._newcomers.append((self._clock.monotonic() + NEWCOMER_AFTER_S, room, server_name))
+                asyncio.get_running_loop().call_later(NEWCOMER_AFTER_S, self._news.set)
 
     def _repeat_presence(self) -> None:
         now = self._clock.monotonic()

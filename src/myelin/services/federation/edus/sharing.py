@@ -28,6 +28,10 @@ class Sharing:
         """Whether the user is one of this server's."""
         return user_id.partition(":")[2] == self._server_name
 
+    def recall(self, room_id: str) -> Room | None:
+        """A room, if it is in memory."""
+        return self._rooms.peek(room_id)
+
     async def room_for(self, origin: str, room_id: str) -> Room | None:
         """A room that both servers are in, and whose server ACL lets the other one speak."""
         room = self._rooms.peek(room_id) or await self._rooms.find(room_id)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -32,6 +32,8 @@ OTHERS_WAIT_S: Final = 15.0
 AGAIN_AFTER_S: Final = 60
 """A server is asked no more often than this for its keys; after failures less and less often."""
 MAX_AGAIN_AFTER_S: Final = 3600
+IN_A_ROW: Final = 8
+"""So often at once it is asked for others all the same, if they lack something that it has perhaps published now."""
 URGENT_AGAIN_AFTER_S: Final = 15
 """A server that just sent us a request is likely to be there."""
 MAX_REMEMBERED: Final = 10_000
@@ -52,6 +54,7 @@ class Purpose(Enum):
 class _Attempt(NamedTuple):
     at: float
     failures: int
+    in_a_row: int
 
 
 class KeyFetcher:
@@ -96,9 +99,17 @@ class KeyFetcher:
         elif self._allowance.take():
             await self._ask_once(server_name, Purpose.STRANGERS)
 
-    async def fetch_for_others(self, server_names: Iterable[str]) -> None:
-        """Ask for keys that somebody wants of us as a notary; no other notaries, which might ask us in turn."""
-        asked = [n for n in server_names if self._may_ask(n) and not self._backoffs.retry_at_ms(n)]
+    async def fetch_for_others(self, server_names: Iterable[str], lacking: Collection[str] = ()) -> None:
+        """Ask for keys that somebody wants of us as a notary; no other notaries, which might ask us in turn.
+
+        `lacking` are those of the servers of which too little is known.
+        """
+        asked = [
+            name
+            for name in server_names
+            if (self._may_ask(name) or (name in lacking and self._may_ask_again(name)))
+            and not self._backoffs.retry_at_ms(name)
+        ]
         allowed = list(itertools.takewhile(lambda _: self._allowance.take(), asked))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(OTHERS_WAIT_S):
@@ -113,6 +124,10 @@ class KeyFetcher:
         failures = 0 if attempt is None else attempt.failures
         after_s = min(AGAIN_AFTER_S << min(failures, 16), MAX_AGAIN_AFTER_S)
         return self._is_due(name, after_s) and self._is_allowed(name)
+
+    def _may_ask_again(self, name: str) -> bool:
+        attempt = self._attempts.recall(name)
+        return (attempt is None or attempt.in_a_row < IN_A_ROW) and self._is_allowed(name)
 
     def _is_due(self, name: str, after_s: float) -> bool:
         attempt = self._attempts.recall(name)
@@ -147,9 +162,10 @@ class KeyFetcher:
         return True
 
     def _note(self, name: str, *, answered: bool) -> None:
-        before = self._attempts.recall(name)
+        before, now = self._attempts.recall(name), self._clock.monotonic()
         failures = 0 if answered else 1 if before is None else before.failures + 1
-        self._attempts.put(name, _Attempt(self._clock.monotonic(), failures))
+        in_a_row = 1 if before is None or before.at + AGAIN_AFTER_S <= now else before.in_a_row + 1
+        self._attempts.put(name, _Attempt(now, failures, in_a_row))
 
     async def _ask_notaries(self, wants: Wants) -> dict[str, Mapping[str, int]]:
         """Ask the notaries in turn; what none of them could tell."""

@@ -1,6 +1,6 @@
 """Keys of other servers, passed on under this server's name (spec: "Querying Keys Through Another Server")."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -9,9 +9,9 @@ from myelin.matrix.errors import CanonicalJsonError
 from myelin.matrix.identifiers import is_server_name
 from myelin.services.federation.peers.key_fetching import KeyFetcher
 from myelin.services.federation.peers.key_sources import Wants
-from myelin.services.federation.peers.known_keys import KnownKeys
+from myelin.services.federation.peers.known_keys import KnownKeys, named_in
 from myelin.services.federation.peers.own_keys import OwnKeys
-from myelin.store.server_keys import StoredAnswer
+from myelin.store.server_keys import OldAnswer, StoredAnswer
 from myelin.telemetry.ambient import Clock
 
 MAX_SERVERS: Final = 256
@@ -34,6 +34,8 @@ class Notary:
     async def query(self, wants: Wants, valid_until_ms: int | None = None) -> list[Mapping[str, Any]]:
         """The newest answers of some servers; without those of whom nothing is known, nor can be learned now.
 
+        Before them come older ones that name keys which are asked for and the newest do not name any more.
+
         `wants` names key IDs and until when they should be valid at least; for a server without any IDs all keys are
         meant, and `valid_until_ms` says until when (None: now).
         """
@@ -41,26 +43,38 @@ class Notary:
         wants = {name: keys for name, keys in list(wants.items())[:MAX_SERVERS] if is_server_name(name)}
         others = {name: keys for name, keys in wants.items() if name != self._own.server_name}
         stored = await self._known.answers(others)
-        stale = [name for name, keys in others.items() if self._is_stale(stored.get(name), keys, until)]
+        old = await self._known.old_answers(others)
+        lacking = {name for name, keys in others.items() if self._lacks(stored.get(name), keys, until, old)}
+        stale = [name for name in others if name in lacking or self._is_old(stored.get(name), others[name])]
         if stale:
-            await self._fetcher.fetch_for_others(stale)
+            await self._fetcher.fetch_for_others(stale, lacking)
             stored.update(await self._known.answers(stale))
+            old = await self._known.old_answers(others)
         own = [self._own.answer()] if self._own.server_name in wants else []
-        return [*own, *self._countersigned(stored)]
+        texts = dict.fromkeys([*(row.answer for row in old), *(row.answer for row in stored.values())])
+        return [*own, *self._countersigned(texts)]
 
-    def _is_stale(self, row: StoredAnswer | None, keys: Mapping[str, int], until: int) -> bool:
-        """Whether to ask anew: nothing is known, too little, or more than half of its life is over."""
-        if row is None or self._clock.now_ms() - row.fetched_ts > (row.valid_until_ts - row.fetched_ts) // 2:
+    def _lacks(self, row: StoredAnswer | None, keys: Mapping[str, int], until: int, old: Iterable[OldAnswer]) -> bool:
+        """Whether not all that is asked for is known, or not for long enough."""
+        if row is None:
+            return False
+        known = {one.key_id: one.valid_until_ts for one in old if one.server_name == row.server_name}
+        known.update(dict.fromkeys(named_in(orjson.loads(row.answer)), row.valid_until_ts))
+        if not keys:
+            return until > row.valid_until_ts
+        return any(known.get(key_id, -1) < wanted for key_id, wanted in keys.items())
+
+    def _is_old(self, row: StoredAnswer | None, keys: Mapping[str, int]) -> bool:
+        """Whether nothing is known or, where all keys are asked for, more than half of the answer's life is over."""
+        if row is None:
             return True
-        answer = orjson.loads(row.answer)
-        listed = answer["verify_keys"].keys() | (answer.get("old_verify_keys") or {}).keys()
-        return not keys.keys() <= listed or max(keys.values(), default=until) > row.valid_until_ts
+        return not keys and self._clock.now_ms() - row.fetched_ts > (row.valid_until_ts - row.fetched_ts) // 2
 
-    def _countersigned(self, stored: Mapping[str, StoredAnswer]) -> list[Mapping[str, Any]]:
+    def _countersigned(self, answers: Iterable[str]) -> list[Mapping[str, Any]]:
         signed: list[Mapping[str, Any]] = []
-        for row in stored.values():
+        for answer in answers:
             try:
-                signed.append(self._own.countersigned(orjson.loads(row.answer)))
+                signed.append(self._own.countersigned(orjson.loads(answer)))
             except CanonicalJsonError:  # its own signature was on it, but there is no telling under which rules
                 continue
         return signed

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 from urllib.parse import urlencode
 
 from myelin.http.https_answer import HttpsAnswer
@@ -34,10 +34,22 @@ PATIENCE_S: Final = 15.0
 """A request that was given less time than this says nothing of the server if it got no answer."""
 
 
+class How(TypedDict, total=False):
+    """How a server is asked for JSON, where it is not as usual."""
+
+    query: Query
+    timeout_s: float
+    max_bytes: int
+    despite_backoff: bool
+    """Ask also while the server is left alone, as a user waits."""
+    read: Read
+    """What makes JSON of the answer's bytes."""
+
+
 class Peers:
     """Asks other servers. Every method may raise PeerUnreachable, PeerRefused or PeerNonsense, all PeerFailed.
 
-    A body may be given as bytes: canonical JSON, sent as it is. `read` makes JSON of the answer's bytes.
+    A body may be given as bytes: canonical JSON, sent as it is.
     """
 
     def __init__(
@@ -61,51 +73,17 @@ class Peers:
         """What to call with the name of a server that is back after failures; add to it."""
         return self._backoffs.on_return
 
-    async def get(
-        self,
-        server_name: str,
-        path: str,
-        *,
-        query: Query = (),
-        timeout_s: float = TIMEOUT_S,
-        max_bytes: int = MAX_ANSWER_BYTES,
-        despite_backoff: bool = False,
-        read: Read = decode,
-    ) -> Any:
-        """The JSON that the server answers; `despite_backoff` asks also while it is left alone, as a user waits."""
-        target = _target(path, query)
-        return await self._exchange("GET", server_name, target, None, timeout_s, max_bytes, despite_backoff, read)
+    async def get(self, server_name: str, path: str, **how: Unpack[How]) -> Any:
+        """The JSON that the server answers."""
+        return await self._exchange("GET", server_name, path, None, **how)
 
-    async def put(
-        self,
-        server_name: str,
-        path: str,
-        body: Any,
-        *,
-        query: Query = (),
-        timeout_s: float = TIMEOUT_S,
-        max_bytes: int = MAX_ANSWER_BYTES,
-        despite_backoff: bool = False,
-        read: Read = decode,
-    ) -> Any:
+    async def put(self, server_name: str, path: str, body: Any, **how: Unpack[How]) -> Any:
         """The JSON that the server answers to a PUT of `body`."""
-        target = _target(path, query)
-        return await self._exchange("PUT", server_name, target, body, timeout_s, max_bytes, despite_backoff, read)
+        return await self._exchange("PUT", server_name, path, body, **how)
 
-    async def post(
-        self,
-        server_name: str,
-        path: str,
-        body: Any,
-        *,
-        query: Query = (),
-        timeout_s: float = TIMEOUT_S,
-        max_bytes: int = MAX_ANSWER_BYTES,
-        despite_backoff: bool = False,
-    ) -> Any:
+    async def post(self, server_name: str, path: str, body: Any, **how: Unpack[How]) -> Any:
         """The JSON that the server answers to a POST of `body`."""
-        target = _target(path, query)
-        return await self._exchange("POST", server_name, target, body, timeout_s, max_bytes, despite_backoff)
+        return await self._exchange("POST", server_name, path, body, **how)
 
     @contextlib.asynccontextmanager
     async def download(
@@ -156,14 +134,17 @@ class Peers:
         self,
         method: str,
         server_name: str,
-        target: str,
+        path: str,
         body: Any,
-        timeout_s: float,
-        max_bytes: int,
-        despite_backoff: bool,
+        *,
+        query: Query = (),
+        timeout_s: float = TIMEOUT_S,
+        max_bytes: int = MAX_ANSWER_BYTES,
+        despite_backoff: bool = False,
         read: Read = decode,
     ) -> Any:
         """The JSON of an answer. Of all that is asked most goes this way: it is without the layers of `_open`."""
+        target = _target(path, query)
         self._allowed.check(server_name)
         if not despite_backoff:
             self._backoffs.check(server_name)

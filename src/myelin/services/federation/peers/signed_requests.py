@@ -44,6 +44,18 @@ def sign_request(
     return XMatrix(origin, destination, key.key_id, signature).header()
 
 
+def sign_for_identity_server(
+    key: SigningKey, method: str, target: str, origin: str, id_server: str, content: bytes
+) -> str:
+    """The Authorization header of a request to an identity server, which has no name among homeservers.
+
+    The spec says no more than that the homeserver signs; what identity servers check is `destination_is`.
+    """
+    rest = encode_canonical_json({"destination_is": id_server, "method": method, "origin": origin, "uri": target})
+    signature = key.sign(b'{"content":%b,%b' % (content, rest[1:]))
+    return XMatrix(origin, id_server, key.key_id, signature).header()
+
+
 def verify_request(
     key: VerifyKey, claim: XMatrix, method: str, target: str, destination: str, body: bytes, value: Any
 ) -> None:
