@@ -16,6 +16,8 @@ from myelin.app.offline import (
 )
 from myelin.config.config import Config
 from myelin.config.sections.accounts import Registration
+from myelin.config.sections.identity import Captcha, Identity
+from myelin.config.sections.mail import Mail
 from myelin.matrix.errors import InvalidUsername, NotFound, UserInUse
 
 
@@ -38,6 +40,16 @@ def test_an_administrator_is_made_before_the_first_start(tmp_path: Path) -> None
             assert "m.account_moderation" in (await admin.get("capabilities"))["capabilities"]
 
     asyncio.run(signs_in())
+
+
+def test_a_server_that_sends_mail_and_text_messages_has_users_too(tmp_path: Path) -> None:
+    config = make_config(
+        tmp_path,
+        mail=Mail(smtp_host="127.0.0.1"),
+        identity=Identity(msisdn_delegate="https://id.example.org"),
+        captcha=Captcha(public_key="a", private_key="b"),
+    )
+    assert create_user(config, "alice", "correct horse") == "@alice:hs1"
 
 
 def test_passwords_and_rights_are_changed(tmp_path: Path) -> None:

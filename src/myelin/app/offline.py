@@ -6,11 +6,13 @@ Each function opens the configured database, does its work and returns; none may
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from myelin.app.build import lay_ground
 from myelin.app.parts.accounts import make_accounts
+from myelin.app.parts.identity import make_identity
+from myelin.app.parts.mail import make_mail
 from myelin.config.config import Config
 from myelin.services.accounts.accounts import AccountService
 from myelin.services.accounts.passwords import PasswordService
@@ -40,12 +42,17 @@ def _blocking(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 async def opened(config: Config) -> AsyncIterator[Mapping[type, Any]]:
     """The services of accounts on the configured database, its schema brought up to date."""
     ground = await lay_ground(config, SystemClock(), SystemRandomness())
-    part = make_accounts(ground, {})
+    services: dict[type, Any] = {}
+    closers: list[Callable[[], Awaitable[None]]] = []
     try:
-        yield part.services
+        for make in (make_mail, make_identity, make_accounts):
+            part = make(ground, services)
+            services.update(part.services)
+            closers.extend(part.close)
+        yield services
         await ground.committer.drain()
     finally:
-        for close in reversed(part.close):
+        for close in reversed(closers):
             await close()
         await ground.database.close()
 
