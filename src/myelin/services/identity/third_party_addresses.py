@@ -2,8 +2,6 @@
 
 import re
 
-import phonenumbers
-
 from myelin.matrix.errors import InvalidParam, MatrixError
 from myelin.services.mail.addresses import EMAIL, canonical_address
 
@@ -29,6 +27,8 @@ def msisdn_of(country: str, number: str) -> str:
     """A phone number as dialled from a country, by its digits, the country's first. Raises InvalidParam."""
     if _COUNTRY.fullmatch(country) is None or len(number) > MAX_NUMBER_CHARACTERS:
         raise InvalidParam("The country is two capital letters, and the phone number what is dialled there")
+    import phonenumbers  # 7 MiB that a server nobody gives a phone number to does not need
+
     try:
         parsed = phonenumbers.parse(number, country)
     except phonenumbers.NumberParseException as error:
