@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn import zxcvbn
 
 from myelin.config.sections.accounts import Passwords
 from myelin.matrix.errors import InvalidParam, MatrixError
@@ -67,6 +66,10 @@ class PasswordService:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _check_score(self, password: str, user_id: str) -> None:
+        from zxcvbn import (
+            zxcvbn,
+        )  # its lists of common passwords take memory that a server without new ones does not need
+
         inputs = [part for part in user_id.strip("@").split(":") if part]
         rated = zxcvbn(password[:MAX_RATED_CHARACTERS], user_inputs=inputs)
         if rated["score"] < self._config.min_score:
