@@ -65,6 +65,19 @@ async def test_events_are_verified_with_keys_fetched_once(house: KeyHouse):
     assert sorted(house.world.asked) == ["a.test", "b.test"]
 
 
+async def test_who_comes_while_keys_are_written_down_waits_for_them(house: KeyHouse, lite: Database):
+    house.world.publish("a.test")
+    event = event_of("a.test", house.clock.now_ms())
+    async with lite.transaction():
+        first = asyncio.create_task(verdicts(house, event))
+        await until(lambda: house.world.asked and not house.world.running)
+        second = asyncio.create_task(verdicts(house, event))
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert (await first, await second) == (["ok"], ["ok"])
+    assert house.world.asked == ["a.test"]
+
+
 async def test_what_was_changed_after_it_was_signed_is_wrong(house: KeyHouse):
     house.world.publish("a.test")
     good = event_of("a.test", house.clock.now_ms())

@@ -157,8 +157,9 @@ class KeyFetcher:
             except PeerFailed:
                 self._note(name, answered=False)
                 return False
-        self._note(name, answered=True)
         await self._known.learn([published], self._clock.now_ms())
+        # Only now: until the keys are known, whoever else wants them joins this flight instead of going without.
+        self._note(name, answered=True)
         return True
 
     def _note(self, name: str, *, answered: bool) -> None:

@@ -93,12 +93,13 @@ class Fetching:
             server, path, query=[("event_id", event_id)], timeout_s=STATE_TIMEOUT_S, max_bytes=MAX_STATE_BYTES
         )
         state_ids = set(_ids_of(answer, "pdu_ids"))
-        new = state_ids.difference(near.values())
+        # Taken before anything is waited for: the state of a room goes on changing.
+        state = {key: held for key, held in near.items() if held in state_ids}
+        new = state_ids.difference(state.values())
         if len(new) < len(state_ids):
             await self._have_few(server, room, event_id, new)
         else:
             await self._have(server, room, event_id, [*state_ids, *_ids_of(answer, "auth_chain_ids")])
-        state = {key: held for key, held in near.items() if held in state_ids}
         for pdu in (await self._graph.events.get(new, room.version)).values():
             if pdu.state_key is not None and not pdu.rejected and pdu.room_id == room.room_id:
                 state[pdu.key] = pdu.event_id
