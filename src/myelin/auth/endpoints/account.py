@@ -7,6 +7,7 @@ import msgspec
 from myelin.auth.account.own_sessions import OwnDevice, OwnSessions
 from myelin.auth.browser.visitors import FormRejected, Visitors
 from myelin.auth.endpoints.moving import moved
+from myelin.auth.endpoints.refusals import rejected
 from myelin.auth.oauth2.addresses import Addresses
 from myelin.auth.pages.forms import read_form
 from myelin.auth.pages.rendering import Pages
@@ -63,7 +64,7 @@ async def take_end_of_device(
     try:
         user_id = visitors.check_user_form(request, visitor, form.get("form_token", ""))
     except FormRejected:
-        return pages.show("rejected", visitor.language, "That did not work", status=403)
+        return rejected(pages, visitor)
     await own.end_device(user_id, form.get("device_id", ""))
     return moved(at.account)
 
@@ -89,7 +90,7 @@ async def take_reset(
     try:
         user_id = visitors.check_user_form(request, visitor, form.get("form_token", ""))
     except FormRejected:
-        return pages.show("rejected", visitor.language, "That did not work", status=403)
+        return rejected(pages, visitor)
     if not visitors.is_fresh(visitor):
         return moved(at.login(at.cross_signing))
     if form.get("answer") != "allow":

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from myelin.auth.browser.visitors import FormRejected, Visitors
 from myelin.auth.endpoints.moving import moved
+from myelin.auth.endpoints.refusals import rejected, too_late
 from myelin.auth.oauth2.addresses import Addresses
 from myelin.auth.oauth2.authorization_request import read_authorization_request, read_return_address
 from myelin.auth.oauth2.authorizations import Asked, Authorizations
@@ -87,7 +88,7 @@ async def show_consent(
     try:
         asked = await grants.asked(grant_id)
     except (NotFound, OAuthError):
-        return pages.show("too_late", visitor.language, "Too late", status=404)
+        return too_late(pages, visitor)
     if grants.needs_sign_in(asked, visitor):
         if "none" in asked.request.prompt:
             await grants.end(asked)
@@ -133,9 +134,9 @@ async def take_consent(
             return back.with_code(asked.request.back, await grants.allow(asked, visitor))
         await grants.end(asked)
     except FormRejected:
-        return pages.show("rejected", visitor.language, "That did not work", status=403)
+        return rejected(pages, visitor)
     except (NotFound, OAuthError):
-        return pages.show("too_late", visitor.language, "Too late", status=404)
+        return too_late(pages, visitor)
     return back.with_error(asked.request.back, "access_denied", "The user has refused")
 
 

@@ -7,6 +7,7 @@ import msgspec
 from myelin.auth.browser.visitor import Visitor
 from myelin.auth.browser.visitors import FormRejected, Visitors
 from myelin.auth.endpoints.moving import moved
+from myelin.auth.endpoints.refusals import rejected, too_late
 from myelin.auth.oauth2.addresses import Addresses
 from myelin.auth.oauth2.device_authorization import DeviceAuthorizations
 from myelin.auth.oauth2.errors import OAuthError
@@ -73,9 +74,9 @@ async def take_device(request: Request, visitors: Visitors, devices: DeviceAutho
         visitors.check_user_form(request, visitor, form.get("form_token", ""))
         await devices.decide(form.get("user_code", ""), visitor, allows=allows)
     except FormRejected:
-        return pages.show("rejected", visitor.language, "That did not work", status=403)
+        return rejected(pages, visitor)
     except NotFound:
-        return pages.show("too_late", visitor.language, "Too late", status=404)
+        return too_late(pages, visitor)
     title = "The device is signed in" if allows else "The device was refused"
     return pages.show("device_done", visitor.language, title)
 

@@ -1,8 +1,15 @@
 """From one page to the next."""
 
+import msgspec
 from aiohttp import web
 
 PAGES = "/auth/"
+
+
+class Then(msgspec.Struct, frozen=True):
+    """The query of a page that leads on: where to go afterwards."""
+
+    then: str = ""
 
 
 def moved(address: str) -> web.Response:

@@ -1,12 +1,11 @@
 """The pages on which an account is made."""
 
-import msgspec
-
 from myelin.auth.account.registering import Registering, StepFailed
 from myelin.auth.account.sign_in import PASSWORD
 from myelin.auth.browser.visitor import Visitor
 from myelin.auth.browser.visitors import FormRejected, Visitors
-from myelin.auth.endpoints.moving import moved, page_below
+from myelin.auth.endpoints.moving import Then, moved, page_below
+from myelin.auth.endpoints.refusals import too_late
 from myelin.auth.oauth2.addresses import Addresses
 from myelin.auth.pages.forms import read_form
 from myelin.auth.pages.rendering import Pages
@@ -19,12 +18,6 @@ from myelin.matrix.errors import NotFound
 endpoints = Endpoints(group="auth", auth=Auth.NONE)
 
 TOO_OLD = "The page was too old. Please try again."
-
-
-class Then(msgspec.Struct, frozen=True):
-    """Where to go afterwards."""
-
-    then: str = ""
 
 
 @endpoints.endpoint("GET /auth/register", limit="general")
@@ -66,7 +59,7 @@ async def show_register_email(
     try:
         await registering.draft(draft)
     except NotFound:
-        return pages.show("too_late", visitor.language, "Too late", status=404)
+        return too_late(pages, visitor)
     return _email(visitors, registering, pages, visitor)
 
 
@@ -84,7 +77,7 @@ async def take_register_email(
             return await _done(request, visitors, at, visitor, found, await registering.finish(found))
         await registering.send_code(found, form.get("email", ""))
     except NotFound:
-        return pages.show("too_late", visitor.language, "Too late", status=404)
+        return too_late(pages, visitor)
     except FormRejected:
         return _email(visitors, registering, pages, visitor, form.get("email", ""), TOO_OLD)
     except StepFailed as failure:
@@ -101,7 +94,7 @@ async def show_register_code(
     try:
         found = await registering.draft(draft)
     except NotFound:
-        return pages.show("too_late", visitor.language, "Too late", status=404)
+        return too_late(pages, visitor)
     return _code(visitors, at, pages, visitor, found)
 
 
@@ -115,7 +108,7 @@ async def take_register_code(
     try:
         found = await registering.draft(draft)
     except NotFound:
-        return pages.show("too_late", visitor.language, "Too late", status=404)
+        return too_late(pages, visitor)
     try:
         visitors.check_form(request, visitor, form.get("form_token", ""))
         user_id = await registering.prove_email(found, form.get("code", ""))

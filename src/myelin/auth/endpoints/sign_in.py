@@ -1,12 +1,11 @@
 """The pages to sign in and out at."""
 
-import msgspec
-
 from myelin.auth.account.registering import Registering
 from myelin.auth.account.sign_in import PASSWORD, PasswordSignIn, SignInFailed
 from myelin.auth.browser.visitor import Visitor
 from myelin.auth.browser.visitors import FormRejected, Visitors
-from myelin.auth.endpoints.moving import moved, page_below
+from myelin.auth.endpoints.moving import Then, moved, page_below
+from myelin.auth.endpoints.refusals import rejected
 from myelin.auth.oauth2.addresses import Addresses
 from myelin.auth.pages.forms import read_form
 from myelin.auth.pages.rendering import Pages
@@ -17,12 +16,6 @@ from myelin.http.response import Response
 endpoints = Endpoints(group="auth", auth=Auth.NONE)
 
 _TITLE = "Sign in to {service}"
-
-
-class Then(msgspec.Struct, frozen=True):
-    """Where to go afterwards."""
-
-    then: str = ""
 
 
 @endpoints.endpoint("GET /auth/login", limit="general")
@@ -67,7 +60,7 @@ async def take_logout(request: Request, visitors: Visitors, at: Addresses, pages
     try:
         visitors.check_form(request, visitor, (await read_form(request)).get("form_token", ""))
     except FormRejected:
-        return pages.show("rejected", visitor.language, "That did not work", status=403)
+        return rejected(pages, visitor)
     return visitors.remember(moved(at.login()), await visitors.sign_out(visitor))
 
 
